@@ -1,0 +1,39 @@
+"""The HTTP edge: `create_app` is all of it on one screen. The one home of Flask."""
+
+from __future__ import annotations
+
+from flask import Flask, redirect
+from flask_smorest import Api
+from werkzeug.wrappers import Response
+
+import logs
+import settings
+from api import auth, batches, catalogue, docs, errors, generation, health, jobs, keys, requests
+from api.json import JSONProvider
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+
+def create_app() -> Flask:
+    """Return the application; raises `settings.SettingError` when the environment is not complete."""
+    logs.configure("web")
+    app = Flask("cardforge", static_folder=None)
+    app.json = JSONProvider(app)
+    app.config.update(
+        docs.CONFIG, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, CORS_ORIGINS=settings.load().cors_origins
+    )
+    requests.register(app)
+    auth.register(app)
+    api = Api(app)
+    errors.register(app)
+    for noun in (batches, generation, jobs, keys, catalogue):
+        api.register_blueprint(noun.blueprint)
+    app.register_blueprint(docs.blueprint)
+    app.register_blueprint(health.blueprint)
+    app.add_url_rule("/", "home", home)
+    return app
+
+
+def home() -> Response:
+    """Whoever opens the bare address wants to know what this is."""
+    return redirect("/api/v2/docs")

@@ -1,0 +1,134 @@
+"""Batches: submit one, see where it stands, page through its items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import g
+from sqlalchemy.orm import Session
+
+from api import intake, links
+from api.json import Blueprint
+from api.paging import ask_of, page_of
+from models import db
+from models.batches import Batch, Item
+from models.jobs import Job
+from models.services import batches
+from models.services.batches import NewBatch
+from models.services.pages import read_cursor, write_cursor
+from models.states import Status
+from schemas.generations import AcceptedBatchSchema, BatchRequestSchema, BatchSchema
+from schemas.jobs import ItemListSchema, ItemQuery
+from tasks import dispatch
+
+blueprint = Blueprint(
+    "batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk."
+)
+
+ITEMS_SHOWN = 100
+
+
+@blueprint.post("")
+@blueprint.arguments(BatchRequestSchema)
+@blueprint.response(202, AcceptedBatchSchema)
+def create(body: dict[str, Any]) -> Any:
+    """Submit a batch.
+
+    Each generation becomes an item with a job of its own. The batch is stored before this answers.
+    """
+    options = body["batch_options"]
+    skip_invalid = options.pop("skip_invalid")
+    with db.transaction() as session:
+        jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=skip_invalid)
+        batch, first = batches.open_batch(
+            session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id
+        )
+    dispatch.send(first, dispatch.QUICK)
+    return show_accepted(batch), 202, {"Location": links.batch(batch.id)}
+
+
+@blueprint.get("/<batch_id>")
+@blueprint.response(200, BatchSchema)
+def read(batch_id: str) -> Any:
+    """See where a batch stands, with its first hundred items."""
+    with db.transaction() as session:
+        batch = batches.find_batch(session, g.owner_id, batch_id)
+        rows = batches.list_items(session, batch, limit=ITEMS_SHOWN)
+        return show_batch(batch) | {"items": show_items(session, rows)}
+
+
+@blueprint.get("/<batch_id>/items")
+@blueprint.arguments(ItemQuery, location="query")
+@blueprint.response(200, ItemListSchema)
+def list_items(query: dict[str, Any], batch_id: str) -> Any:
+    """Page through a batch's items, in the order in which they were submitted."""
+    ask = ask_of(query)
+    after = position_of(ask.cursor)
+    with db.transaction() as session:
+        batch = batches.find_batch(session, g.owner_id, batch_id)
+        rows = batches.list_items(
+            session, batch, limit=ask.limit + 1, after=after, offset=ask.offset, status=query["status"]
+        )
+        shown, more = rows[: ask.limit], len(rows) > ask.limit
+        next_cursor = write_cursor(str(shown[-1][0].position)) if more else None
+        total = batches.count_items(batch, query["status"])
+        return page_of("items", show_items(session, shown), ask, total, next_cursor)
+
+
+def position_of(cursor: str | None) -> int:
+    """Return the place in the batch that a cursor means."""
+    place = read_cursor(cursor) if cursor else "0"
+    return int(place) if place.isdecimal() else 0
+
+
+def show_accepted(batch: Batch) -> dict[str, Any]:
+    """Return a batch as the answer to its submission shows it."""
+    return {
+        "batch_id": batch.id,
+        "status": batch.status,
+        "total_items": batch.total,
+        "status_url": links.batch(batch.id),
+        "items_url": links.items(batch.id),
+        "created_at": batch.created_at,
+    }
+
+
+def show_batch(batch: Batch) -> dict[str, Any]:
+    """Return a batch without its items."""
+    counts = {status.value: getattr(batch, status) for status in Status}
+    ended = batch.completed + batch.failed + batch.cancelled
+    return {
+        **{
+            name: getattr(batch, name)
+            for name in ("name", "status", "priority", "max_concurrent", "continue_on_error")
+        },
+        **{
+            name: getattr(batch, name)
+            for name in ("max_cost_usd", "cost_usd", "created_at", "started_at", "finished_at")
+        },
+        "batch_id": batch.id,
+        "progress": {"total": batch.total, **counts, "percent": round(100 * ended / batch.total, 1)},
+        "items_url": links.items(batch.id),
+    }
+
+
+def show_items(session: Session, rows: Sequence[tuple[Item, Job]]) -> list[dict[str, Any]]:
+    """Return items with the links to what their jobs have made."""
+    formats = batches.artifact_formats(session, [job.id for _, job in rows if job.status == Status.COMPLETED])
+    return [
+        {
+            "item_id": f"item_{item.position}",
+            "position": item.position,
+            "profile_id": job.profile_id,
+            "status": job.status,
+            "progress": job.progress,
+            "job_id": job.id,
+            "status_url": links.job(job.id),
+            "result_url": links.result(job.id) if job.status == Status.COMPLETED else None,
+            "downloads": links.downloads(job.id, formats.get(job.id, [])),
+            "error": job.error,
+            "metadata": item.info,
+        }
+        for item, job in rows
+    ]

@@ -1,0 +1,52 @@
+"""The OpenAPI document and its page, with assets of our own serving."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from flask import Blueprint, Response, send_from_directory
+
+
+INTRODUCTION = """\
+Turns source material into role-play character cards, in bulk.
+
+1. `POST /batch-generations` with one or more pieces of source material; it answers at once with a `status_url`.
+2. Poll the `status_url` until the batch is `completed`.
+3. Download each item's files: JSON, V2, and PNG cards that SillyTavern, RisuAI, agnai and Chub open.
+
+Every call but this page needs an API key: `Authorization: Bearer cf_...` (press *Authorize* to try calls here).
+"""
+
+CONFIG = {
+    "API_TITLE": "Cardforge",
+    "API_VERSION": "2.0",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/api/v2",
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "OPENAPI_SWAGGER_UI_PATH": "docs",
+    "OPENAPI_SWAGGER_UI_URL": "/api/v2/docs/assets/",
+    "OPENAPI_SWAGGER_UI_CONFIG": {
+        "tryItOutEnabled": True,
+        "persistAuthorization": True,
+        "docExpansion": "list",
+    },
+    "API_SPEC_OPTIONS": {
+        "info": {"description": INTRODUCTION},
+        "security": [{"key": []}],
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "cf_..."}}
+        },
+    },
+}
+
+ASSETS = str(resources.files("swagger_ui").joinpath("static"))
+
+blueprint = Blueprint("docs", __name__, url_prefix="/api/v2/docs/assets")
+
+
+@blueprint.get("/<path:name>")
+def asset(name: str) -> Response:
+    """Serve a file of the documentation page."""
+    response = send_from_directory(ASSETS, name, max_age=86_400)
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response

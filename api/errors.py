@@ -1,0 +1,117 @@
+"""One table from domain error to status, one shape for every error answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flask import Flask, Response, g, jsonify
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+import logs
+from models import errors as domain
+
+log = logs.get(__name__)
+
+STATUS: Mapping[type[domain.DomainError], int] = {
+    domain.NotFound: 404,
+    domain.WrongState: 409,
+    domain.Invalid: 422,
+    domain.Unauthenticated: 401,
+    domain.Forbidden: 403,
+}
+CODES: Mapping[int, str] = {
+    400: "BAD_REQUEST",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "VALIDATION_ERROR",
+}
+
+
+def register(app: Flask) -> None:
+    """Turn every error of the app into the one shape."""
+    app.register_error_handler(domain.DomainError, from_domain)
+    app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(OperationalError, from_outage)
+    app.register_error_handler(BrokerError, from_outage)
+    app.register_error_handler(Exception, from_bug)
+
+
+def answer(status: int, code: str, message: str, details: Mapping[str, Any] | None = None) -> Response:
+    """Return an error answer."""
+    body = {
+        "error": code,
+        "message": message,
+        "details": details or {},
+        "request_id": g.get("request_id", ""),
+    }
+    response = jsonify(body)
+    response.status_code = status
+    return response
+
+
+def from_domain(error: domain.DomainError) -> Response:
+    """A use case said no."""
+    response = answer(STATUS.get(type(error), 500), error.code, str(error), error.details)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="cardforge"'
+    return response
+
+
+def from_http(error: HTTPException) -> Response:
+    """Flask, Werkzeug or webargs said no."""
+    status = error.code or 500
+    messages = (getattr(error, "data", None) or {}).get("messages")
+    if messages:
+        details = dict(flatten(messages))
+        return answer(status, "VALIDATION_ERROR", summary(details), details)
+    response = answer(status, CODES.get(status, "INTERNAL"), error.description or error.name)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def from_outage(error: Exception) -> Response:
+    """The database or the broker is away; the client can try again."""
+    log.error("service_away", reason=type(error).__name__)
+    response = answer(
+        503, "SERVICE_UNAVAILABLE", "A service behind this one is away for the moment. Try again."
+    )
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def from_bug(error: Exception) -> Response:
+    """Nobody expected this; the trace goes to the log, the request id to the client."""
+    log.exception("request_crashed", exc_info=error)
+    return answer(
+        500, "INTERNAL", "Something went wrong inside Cardforge. The request id finds it in the log."
+    )
+
+
+def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield validation messages by field path: ``generations.3.options.temperature``.
+
+    The outermost level of webargs (``json``, ``query``) says where the field came from and is left out.
+    """
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            at_top = not path and name in {"json", "query", "_schema"}
+            yield from flatten(inner, path if at_top else f"{path}.{name}".lstrip("."))
+    else:
+        yield (
+            path or "body",
+            [str(message) for message in (messages if isinstance(messages, list) else [messages])],
+        )
+
+
+def summary(details: Mapping[str, list[str]]) -> str:
+    """Return one sentence that names the first field at fault and says how many more there are."""
+    path, problems = next(iter(details.items()))
+    more = f" ({len(details) - 1} more in details)" if len(details) > 1 else ""
+    return f"{path}: {problems[0]}{more}"

@@ -1,0 +1,39 @@
+"""The web server's settings and their reasons: `gunicorn -c api/gunicorn.py "api:create_app()"`."""
+
+import os
+from pathlib import Path
+
+# Loopback unless told otherwise: keys travel in clear text, so anything wider belongs behind TLS.
+bind = f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+
+# Views wait for PostgreSQL, so threads; two processes use two cores and survive the loss of one.
+worker_class = "gthread"
+workers = 2
+threads = 8
+
+# No preload: each process makes its own database engine after the fork; shared connections would be mixed up.
+preload_app = False
+
+# A new process now and then caps whatever leaks; the jitter keeps both from going at the same moment.
+max_requests = 20_000
+max_requests_jitter = 2_000
+
+# A process without a sign of life for this long is replaced; with threads, no single request causes that.
+timeout = 60
+# On SIGTERM running requests get this long; below the 15 s that the stack waits before it kills.
+graceful_timeout = 10
+# Longer than clients pause between two polls, so that a poll does not cost a connection.
+keepalive = 15
+
+# The sign of life is a file touched often: in memory, or a busy disk looks like a dead process.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a private file there
+
+# A shared control socket in the home folder would be fought over by two servers, and nothing uses it.
+control_socket_disable = True
+
+# One line a request on stdout. The raw request line, because a decoded path could forge lines of its own.
+accesslog = "-"
+access_log_format = (
+    '{"service": "web", "event": "request", "request": "%(r)s", "status": %(s)s, "bytes": "%(B)s", '
+    '"seconds": %(L)s, "remote": "%(h)s", "request_id": "%({x-request-id}o)s"}'
+)

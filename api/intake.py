@@ -1,0 +1,109 @@
+"""From request to job: each generation is read by the schema of its kind, and joined with its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+from sqlalchemy.orm import Session
+
+from api.errors import flatten, summary
+from models.errors import Invalid
+from models.services import profiles
+from models.services.jobs import NewJob
+from schemas.generations import DEFAULT_KIND
+from tasks.pipeline import KINDS
+
+ITEM_FIELDS = ("kind", "profile_id", "metadata")  # the rest is the request that the steps read
+
+
+@cache
+def schema_of(kind: str) -> Schema:
+    """Return the request schema that the registry names for a kind."""
+    module, _, name = KINDS[kind].schema.partition(":")
+    schema: Schema = getattr(import_module(module), name)()
+    return schema
+
+
+def read_generation(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one generation, valid and with its defaults; raises marshmallow's `ValidationError`."""
+    kind = raw.get("kind", DEFAULT_KIND)
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValidationError(f"Is none of: {', '.join(KINDS)}.", "kind")
+    return dict(schema_of(kind).load(raw))
+
+
+def new_jobs(
+    session: Session, owner_id: str, raws: Sequence[Mapping[str, Any]], *, skip_invalid: bool = False
+) -> list[NewJob]:
+    """Return the jobs of a batch's generations, in order.
+
+    An invalid one raises `Invalid` that names it, or, with ``skip_invalid``, becomes a job that has failed.
+    """
+    read: list[dict[str, Any] | ValidationError] = [_try_to_read(raw) for raw in raws]
+    wanted = {one.get("profile_id", profiles.DEFAULT_PROFILE) for one in read if isinstance(one, dict)}
+    versions = profiles.current_versions(session, owner_id, wanted | {profiles.DEFAULT_PROFILE})
+    jobs, faults = [], {}
+    for index, (raw, one) in enumerate(zip(raws, read, strict=True)):
+        messages = dict(flatten(_find_faults(one, versions)))
+        if messages:
+            faults |= {f"generations.{index}.{path}": problems for path, problems in messages.items()}
+            jobs.append(_refused(raw, versions, messages))
+        elif isinstance(one, dict):
+            jobs.append(_accepted(one, versions))
+    if faults and not skip_invalid:
+        raise Invalid(summary(faults), details=faults)
+    return jobs
+
+
+def new_job(session: Session, owner_id: str, generation: Mapping[str, Any]) -> NewJob:
+    """Return the job of one generation that its schema has read already."""
+    profile_id = generation.get("profile_id", profiles.DEFAULT_PROFILE)
+    versions = profiles.current_versions(session, owner_id, {profile_id})
+    faults = dict(flatten(_find_faults(dict(generation), versions)))
+    if faults:
+        raise Invalid(summary(faults), details=faults)
+    return _accepted(generation, versions)
+
+
+def _try_to_read(raw: Mapping[str, Any]) -> dict[str, Any] | ValidationError:
+    try:
+        return read_generation(raw)
+    except ValidationError as error:
+        return error
+
+
+def _find_faults(one: dict[str, Any] | ValidationError, versions: Mapping[str, int]) -> Any:
+    if isinstance(one, ValidationError):
+        return one.messages
+    profile_id = one.get("profile_id", profiles.DEFAULT_PROFILE)
+    return {} if profile_id in versions else {"profile_id": [f"There is no profile {profile_id!r} here."]}
+
+
+def _accepted(generation: Mapping[str, Any], versions: Mapping[str, int]) -> NewJob:
+    profile_id = generation.get("profile_id", profiles.DEFAULT_PROFILE)
+    kind = KINDS[generation["kind"]]
+    return NewJob(
+        kind=kind.name,
+        steps=[step.name for step in kind.steps],
+        profile_id=profile_id,
+        profile_version=versions[profile_id],
+        request={name: value for name, value in generation.items() if name not in ITEM_FIELDS},
+        info=generation["metadata"],
+    )
+
+
+def _refused(raw: Mapping[str, Any], versions: Mapping[str, int], faults: Mapping[str, list[str]]) -> NewJob:
+    """The job that keeps an invalid item's place, with what it said, so that the client can see and mend it."""
+    return NewJob(
+        kind=DEFAULT_KIND,
+        steps=[step.name for step in KINDS[DEFAULT_KIND].steps],
+        profile_id=profiles.DEFAULT_PROFILE,
+        profile_version=versions[profiles.DEFAULT_PROFILE],
+        request={name: value for name, value in raw.items() if name not in ITEM_FIELDS},
+        info=raw["metadata"] if isinstance(raw.get("metadata"), dict) else {},
+        error={"code": "VALIDATION_ERROR", "message": summary(faults), "details": dict(faults)},
+    )

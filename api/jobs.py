@@ -1,0 +1,119 @@
+"""Jobs: list them, see one, read its log, take what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+from flask import g, request, send_file
+
+from api import links
+from api.json import Blueprint
+from api.paging import ask_of, page_of
+from api.results import show_result
+from models import db
+from models.jobs import Job, Step
+from models.services import artifacts, calls, jobs
+from models.services.listing import JobFilter, list_jobs
+from models.states import Status
+from schemas.jobs import JobListSchema, JobQuery, JobSchema, LogQuery, LogSchema, ResultSchema
+
+blueprint = Blueprint("jobs", __name__, url_prefix="/api/v2/jobs", description="What becomes of each card.")
+
+
+@blueprint.get("")
+@blueprint.arguments(JobQuery, location="query")
+@blueprint.response(200, JobListSchema)
+def list_all(query: dict[str, Any]) -> Any:
+    """List jobs, newest first."""
+    ask = ask_of(query)
+    wanted = JobFilter(
+        **{name: value for name, value in query.items() if name not in {"limit", "offset", "cursor"}}
+    )
+    with db.transaction() as session:
+        page = list_jobs(session, g.owner_id, wanted, ask)
+    return page_of("jobs", page.rows, ask, page.total, page.next_cursor)
+
+
+@blueprint.get("/<job_id>")
+@blueprint.response(200, JobSchema)
+def read(job_id: str) -> Any:
+    """See where a job stands."""
+    with db.transaction() as session:
+        job = jobs.find_job(session, g.owner_id, job_id)
+        steps = jobs.list_steps(session, job_id)
+        totals = calls.job_totals(session, job_id)
+        files = artifacts.list_files(session, job_id)
+    return show_job(job, steps, totals, [file.format for file in files])
+
+
+@blueprint.get("/<job_id>/result")
+@blueprint.response(200, ResultSchema)
+def result(job_id: str) -> Any:
+    """Take what a finished job made: card, lorebook, findings, usage, files."""
+    with db.transaction() as session:
+        job = jobs.find_completed(session, g.owner_id, job_id)
+        return show_result(session, job)
+
+
+@blueprint.get("/<job_id>/logs")
+@blueprint.arguments(LogQuery, location="query")
+@blueprint.response(200, LogSchema)
+def logs(query: dict[str, Any], job_id: str) -> Any:
+    """Read a job's log, oldest line first."""
+    with db.transaction() as session:
+        jobs.find_job(session, g.owner_id, job_id)
+        lines = jobs.list_logs(session, job_id, **query)
+    return {"logs": lines, "next_after": lines[-1].id if lines else query["after"]}
+
+
+@blueprint.get("/<job_id>/download/<format_name>")
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+def download(job_id: str, format_name: str) -> Any:
+    """Download one file of a finished job."""
+    with db.transaction() as session:
+        jobs.find_completed(session, g.owner_id, job_id)
+        file = artifacts.find_file(session, job_id, format_name)
+    response = send_file(
+        BytesIO(file.content),
+        mimetype=file.media_type,
+        as_attachment=True,
+        download_name=file.filename,
+        etag=file.sha256,
+        conditional=False,
+    )
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response.make_conditional(request)
+
+
+def show_job(job: Job, steps: Sequence[Step], totals: calls.Totals, formats: Sequence[str]) -> dict[str, Any]:
+    """Return a job in full."""
+    names = [step.name for step in steps]
+    done = job.status == Status.COMPLETED
+    return {
+        **{
+            column.key: getattr(job, column.key)
+            for column in Job.__table__.columns
+            if column.key != "request"
+        },
+        "current_step": show_current(job, names),
+        "steps": steps,
+        "tokens": totals.by_model,
+        "wasted_usd": totals.wasted_usd,
+        "links": {
+            "self": links.job(job.id),
+            "result": links.result(job.id) if done else None,
+            "logs": links.logs(job.id),
+            "batch": links.batch(job.batch_id) if job.batch_id else None,
+            "downloads": links.downloads(job.id, formats),
+        },
+    }
+
+
+def show_current(job: Job, names: Sequence[str]) -> dict[str, Any] | None:
+    """Return the step that a job is at, or None before the first and after the last."""
+    if job.status != Status.PROCESSING or job.current_step not in names:
+        return None
+    index = names.index(job.current_step) + 1
+    return {"name": job.current_step, "index": index, "total": len(names), "detail": job.detail}

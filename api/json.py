@@ -1,0 +1,85 @@
+"""JSON in and out: strict on the way in, readable on the way out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import marshmallow
+from flask import Request
+from flask.json.provider import DefaultJSONProvider
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.core import missing
+from webargs.flaskparser import FlaskParser, is_json_request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from models.errors import Invalid
+
+# What JSON can say and PostgreSQL cannot hold: NUL, and halves of surrogate pairs.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+MAYBE_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+
+
+class JSONProvider(DefaultJSONProvider):
+    """Answers keep their order and their letters."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+
+def read_json(data: bytes) -> Any:
+    """Return the JSON in ``data``; raises `BadRequest` for what is not JSON and `Invalid` for what cannot be stored."""
+    try:
+        value = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BadRequest(f"The body is not valid JSON: {why}.") from error
+    if MAYBE_UNSTORABLE.search(data):
+        _refuse_unstorable(value, "")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
+
+
+def _refuse_unstorable(value: Any, path: str) -> None:
+    if isinstance(value, str) and UNSTORABLE.search(value):
+        raise Invalid(
+            "The body holds characters that cannot be stored.",
+            details={path: ["Holds NUL or half of a surrogate pair: take it out."]},
+        )
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in pairs:
+        inner = f"{path}.{name}" if path else str(name)
+        _refuse_unstorable(name, inner)
+        _refuse_unstorable(part, inner)
+
+
+class Parser(FlaskParser):
+    """Reads bodies with `read_json`, and refuses unknown query parameters as it refuses unknown fields."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": marshmallow.RAISE}  # noqa: RUF012
+
+    def _raw_load_json(self, req: Request) -> Any:
+        data = req.get_data(cache=True)
+        if not data:
+            return missing
+        if not is_json_request(req):
+            raise UnsupportedMediaType("Send the body as application/json.")
+        return read_json(data)
+
+
+class Blueprint(SmorestBlueprint):
+    """A noun's routes."""
+
+    ARGUMENTS_PARSER = Parser()

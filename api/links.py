@@ -1,0 +1,42 @@
+"""Where things are: paths without a host, so that they hold behind any proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+PREFIX = "/api/v2"
+
+
+def batch(batch_id: str) -> str:
+    """Return the path of a batch."""
+    return f"{PREFIX}/batch-generations/{batch_id}"
+
+
+def items(batch_id: str) -> str:
+    """Return the path of a batch's items."""
+    return f"{batch(batch_id)}/items"
+
+
+def job(job_id: str) -> str:
+    """Return the path of a job."""
+    return f"{PREFIX}/jobs/{job_id}"
+
+
+def result(job_id: str) -> str:
+    """Return the path of a job's result."""
+    return f"{job(job_id)}/result"
+
+
+def logs(job_id: str) -> str:
+    """Return the path of a job's log."""
+    return f"{job(job_id)}/logs"
+
+
+def download(job_id: str, format_name: str) -> str:
+    """Return the path of one file."""
+    return f"{job(job_id)}/download/{format_name}"
+
+
+def downloads(job_id: str, formats: Iterable[str]) -> dict[str, str]:
+    """Return the paths of files by format."""
+    return {name: download(job_id, name) for name in formats}

@@ -1,0 +1,75 @@
+"""What happens around every request: its id, its log line, the security headers of its answer."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+from flask import Flask, Response, current_app, g, request
+
+import logs
+
+log = logs.get(__name__)
+
+# What may come in as an id: it is echoed in a header and written to logs.
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # The documentation page is the only one with scripts: its own files, and one inline block of the framework's.
+    "Content-Security-Policy": (
+        "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        "script-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+
+
+def register(app: Flask) -> None:
+    """Wrap every request."""
+    app.before_request(begin)
+    app.after_request(end)
+
+
+def begin() -> None:
+    """Take the caller's request id or make one, and bind it to every log line from here on."""
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    g.began = time.monotonic()
+    logs.clear()
+    logs.bind(request_id=g.request_id)
+
+
+def end(response: Response) -> Response:
+    """Put the headers on that every answer has, and write the request's one line."""
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.path.startswith("/api/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+        allow_origin(response)
+    if not request.path.startswith("/health/"):
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round((time.monotonic() - g.get("began", time.monotonic())) * 1000, 1),
+        )
+    return response
+
+
+def allow_origin(response: Response) -> None:
+    """CORS, only for the origins that the operator has named."""
+    origin = request.headers.get("Origin")
+    if origin and origin in current_app.config["CORS_ORIGINS"]:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Headers"] = (
+            "Authorization, Content-Type, X-API-Key, X-Request-ID"
+        )
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+        response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Location, ETag, Retry-After"
+        response.headers.add("Vary", "Origin")

@@ -1,0 +1,1 @@
+"""Pure card knowledge: formats, pictures, text, checks. No I/O, no framework."""

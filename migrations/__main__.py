@@ -1,0 +1,87 @@
+"""`python -m migrations`: upgrade the schema, seed the built-ins, make the first API key."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+import settings
+from migrations import runner
+from models import db
+from models.services import keys, profiles
+
+
+def main() -> None:
+    """Parse the command line and do it; one line for each thing done."""
+    parser = argparse.ArgumentParser(prog="python -m migrations", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("upgrade", help="upgrade and make ready (the default)")
+    commands.add_parser("downgrade", help="undo migrations").add_argument(
+        "revision", help="such as 0001, or base"
+    )
+    commands.add_parser("revise", help="write a new migration from the tables").add_argument("message")
+    commands.add_parser("new-key", help="make one more admin key, for whoever lost theirs")
+    arguments = parser.parse_args()
+    try:
+        run(arguments)
+    except settings.SettingError as error:
+        sys.exit(f"cardforge: {error}")
+    except OperationalError as error:
+        sys.exit(f"cardforge: the database does not answer: {str(error.orig).strip().splitlines()[0]}")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    match arguments.command:
+        case "downgrade":
+            runner.downgrade(db.engine(), arguments.revision)
+            say(f"schema is now at {arguments.revision}")
+        case "revise":
+            runner.revise(db.engine(), arguments.message)
+        case "new-key":
+            with db.transaction() as session:
+                _, secret = keys.create_key(
+                    session, keys.first_owner(session).id, "made by hand", keys.SCOPES
+                )
+            say(secret)
+        case _:
+            make_ready(settings.load().home)
+
+
+def make_ready(home: Path) -> None:
+    """Upgrade, seed, and write the first API key to ``home``/api-key (readable by its owner only)."""
+    runner.upgrade(db.engine())
+    say(f"schema is at {db.SCHEMA_HEAD}")
+    with db.transaction() as session:
+        for name in profiles.seed_builtins(session):
+            say(f"profile {name} is ready")
+        secret = keys.create_first_key(session)
+        if secret is None:
+            return
+        # Inside the transaction: if the file cannot be written, there is no key that nobody knows.
+        path = write_key(home, secret)
+    say(f"first API key written to {path}")
+
+
+def write_key(home: Path, secret: str) -> Path:
+    """Write ``secret`` to the key file, mode 0600 from its first moment on."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "api-key"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret + "\n")
+    return path
+
+
+def say(line: str) -> None:
+    """Print a line."""
+    sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Finished characters."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.columns import Created, Id, JsonObject, Moment, Strings
+from models.db import Base
+
+
+class Character(Base):
+    """A finished card, owned and editable. ``card`` is the V3 ``data`` object without its book, which has rows of its own."""
+
+    __tablename__ = "characters"
+    __table_args__ = (
+        Index("ix_characters_owner", "owner_id", "id"),
+        Index("ix_characters_tags", "tags", postgresql_using="gin"),
+        Index("uq_characters_job", "job_id", unique=True),
+    )
+
+    id: Mapped[Id]
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id", ondelete="CASCADE"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
+    name: Mapped[str] = mapped_column(Text)
+    card: Mapped[JsonObject] = mapped_column(deferred=True)
+    tags: Mapped[Strings]
+    portrait: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    favorite: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+    archived_at: Mapped[Moment | None]

@@ -1,0 +1,57 @@
+"""What can go wrong in a use case, named by its remedy. The HTTP edge turns each into a status, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """``code`` is for programs, the message for people, ``details`` for both."""
+
+    code = "INTERNAL"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code or self.code
+        self.details = details or {}
+
+
+class NotFound(DomainError):
+    """No such row, or it is somebody else's: ask for another."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, noun: str, row_id: str) -> None:
+        super().__init__(f"No {noun} {row_id!r} here.", details={noun: row_id})
+
+
+class WrongState(DomainError):
+    """The row exists but is not in a state that allows this: wait, or do something else first."""
+
+    code = "WRONG_STATE"
+
+
+class Invalid(DomainError):
+    """The values cannot be used; ``details`` maps field paths to what is wrong with each."""
+
+    code = "VALIDATION_ERROR"
+
+
+class Unauthenticated(DomainError):
+    """No usable key came with the request."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(DomainError):
+    """The key is good, but not for this."""
+
+    code = "FORBIDDEN"
+
+
+class StaleAttempt(DomainError):
+    """A newer attempt of the job has begun, or the job has ended: what this one brings is dropped."""
+
+    code = "STALE_ATTEMPT"

@@ -1,0 +1,313 @@
+"""A job's way: opened, claimed step by step, checkpointed, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session, undefer
+
+from models.errors import NotFound, StaleAttempt, WrongState
+from models.ids import new_id
+from models.jobs import Job, JobLog, Step
+from models.services import moves
+from models.services.moves import Dispatch
+from models.services.profiles import load_version
+from models.states import TERMINAL, Status
+
+LEASE = timedelta(seconds=30)  # renewed every ten seconds by the heartbeat of whoever holds it
+HANDOVER = timedelta(seconds=60)  # between two steps nobody holds the job: how long its next message may take
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to open. ``request`` is what the client asked for, already valid; ``error`` makes it fail at once."""
+
+    kind: str
+    steps: Sequence[str]
+    profile_id: str
+    profile_version: int
+    request: Mapping[str, Any]
+    info: Mapping[str, Any] = field(default_factory=dict)
+    error: moves.Fault | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run one step of one job at one attempt, with what it needs to know.
+
+    ``done``: the step was finished earlier and there is nothing to run but the next one. ``last``: the job ends with it.
+    """
+
+    job_id: str
+    root_id: str
+    batch_id: str | None
+    owner_id: str
+    kind: str
+    attempt: int
+    step: str
+    index: int
+    done: bool
+    last: bool
+    request: Mapping[str, Any] = field(repr=False)
+    profile_id: str
+    profile_version: int
+    config: Mapping[str, Any] = field(repr=False)
+    prompts: Mapping[str, str] = field(repr=False)
+    request_id: str
+    position: int | None
+    created_at: datetime
+
+
+def insert_jobs(
+    session: Session,
+    owner_id: str,
+    new: Sequence[NewJob],
+    *,
+    batch_id: str | None = None,
+    priority: str,
+    request_id: str,
+) -> list[str]:
+    """Write jobs and their steps with two statements, whatever their number; returns the ids in order."""
+    ids = [new_id("job") for _ in new]
+    session.execute(
+        insert(Job),
+        [
+            {
+                "id": job_id,
+                "root_id": job_id,
+                "owner_id": owner_id,
+                "kind": job.kind,
+                "batch_id": batch_id,
+                "position": position if batch_id else None,
+                "profile_id": job.profile_id,
+                "profile_version": job.profile_version,
+                "priority": priority,
+                "request": dict(job.request),
+                "request_id": request_id,
+                "status": Status.FAILED if job.error else Status.QUEUED,
+                "error": dict(job.error) if job.error else None,
+                "finished_at": func.now() if job.error else None,
+            }
+            for position, (job_id, job) in enumerate(zip(ids, new, strict=True), start=1)
+        ],
+    )
+    session.execute(
+        insert(Step),
+        [
+            {"job_id": job_id, "index": index, "name": name}
+            for job_id, job in zip(ids, new, strict=True)
+            for index, name in enumerate(job.steps)
+        ],
+    )
+    return ids
+
+
+def open_job(
+    session: Session, owner_id: str, new: NewJob, *, priority: str, request_id: str
+) -> tuple[Job, Dispatch]:
+    """Open one job that belongs to no batch; returns it and the message to send once this is committed."""
+    (job_id,) = insert_jobs(session, owner_id, [new], priority=priority, request_id=request_id)
+    (dispatch,) = moves.mark_dispatched(session, [job_id])
+    return find_job(session, owner_id, job_id), dispatch
+
+
+def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: str) -> Claim | None:
+    """Take the right to run the step ``name``; None when there is nothing to do for this message.
+
+    Nothing to do: the job is gone, ended, or at another attempt; somebody runs the step right now; an earlier step
+    is not done. The state move is the lock: of two deliveries one gets the claim.
+    """
+    steps = session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.index)).all()
+    step = next((step for step in steps if step.name == name), None)
+    if step is None or any(earlier.status != Status.COMPLETED for earlier in steps[: step.index]):
+        return None
+    job = _enter(session, job_id, attempt, step, worker)
+    if job is None:
+        return None
+    if step.status == Status.COMPLETED:
+        return _claim(session, job, step, len(steps), done=True)
+    taken = session.scalar(
+        update(Step)
+        .where(Step.job_id == job_id, Step.index == step.index, Step.status == Status.QUEUED)
+        .values(status=Status.PROCESSING, attempts=Step.attempts + 1, started_at=func.now())
+        .returning(Step.index)
+    )
+    if taken is None:
+        return None
+    return _claim(session, job, step, len(steps), done=False)
+
+
+def _enter(session: Session, job_id: str, attempt: int, step: Step, worker: str) -> Job | None:
+    """Begin the job with its first step, or find it running at this attempt; the lease is the worker's from here on."""
+    lease = {
+        "lease_owner": worker,
+        "lease_expires_at": func.now() + LEASE,
+        "current_step": step.name,
+        "detail": None,
+    }
+    job = None
+    if step.index == 0:
+        job = moves.move_job(
+            session,
+            job_id,
+            Status.QUEUED,
+            Status.PROCESSING,
+            attempt=attempt,
+            started_at=func.coalesce(Job.started_at, func.now()),
+            **lease,
+        )
+    if job is None and step.status != Status.PROCESSING:
+        job = _touch(session, job_id, attempt, **({} if step.status == Status.COMPLETED else lease))
+    return job
+
+
+def _touch(session: Session, job_id: str, attempt: int, **values: Any) -> Job | None:
+    """Update a running job at this attempt and return it; None when it has ended or moved on."""
+    return session.scalar(
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.status == Status.PROCESSING)
+        .values(updated_at=func.now(), **values)
+        .returning(Job)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _claim(session: Session, job: Job, step: Step, steps: int, *, done: bool) -> Claim:
+    version = load_version(session, job.profile_id, job.profile_version)
+    return Claim(
+        job_id=job.id,
+        root_id=job.root_id,
+        batch_id=job.batch_id,
+        owner_id=job.owner_id,
+        kind=job.kind,
+        attempt=job.attempt,
+        step=step.name,
+        index=step.index,
+        done=done,
+        last=step.index == steps - 1,
+        request=job.request,
+        profile_id=job.profile_id,
+        profile_version=job.profile_version,
+        config=version.config,
+        prompts=version.prompts,
+        request_id=job.request_id,
+        position=job.position,
+        created_at=job.created_at,
+    )
+
+
+def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispatch]:
+    """Mark the claimed step done, and the job with its last one; raises `StaleAttempt` when the claim is no longer good.
+
+    Called first in the transaction that also writes what the step made (`write_checkpoint`), so that all of it is
+    dropped together when the fence does not hold. Returns what to send next.
+    """
+    sent: list[Dispatch] = []
+    if claim.last:
+        job, sent = moves.end_job(
+            session,
+            claim.job_id,
+            Status.PROCESSING,
+            Status.COMPLETED,
+            attempt=claim.attempt,
+            progress=100,
+            detail=None,
+        )
+    else:
+        handover = {"lease_owner": None, "lease_expires_at": func.now() + HANDOVER}
+        job = _touch(session, claim.job_id, claim.attempt, progress=progress, detail=None, **handover)
+    if job is None:
+        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+    return sent
+
+
+def write_checkpoint(session: Session, claim: Claim, output: Mapping[str, Any]) -> None:
+    """Store a step's output and mark the step completed; only in a transaction that `finish_step` has fenced."""
+    session.execute(
+        update(Step)
+        .where(Step.job_id == claim.job_id, Step.index == claim.index)
+        .values(status=Status.COMPLETED, output=dict(output), finished_at=func.now())
+    )
+
+
+def fail_job(session: Session, claim: Claim, error: moves.Fault) -> list[Dispatch]:
+    """End the job of a claim with an error; returns what to send next. Nothing happens if the claim is stale."""
+    job, sent = moves.end_job(
+        session, claim.job_id, Status.PROCESSING, Status.FAILED, attempt=claim.attempt, error=dict(error)
+    )
+    if job is not None:
+        session.execute(
+            update(Step)
+            .where(Step.job_id == claim.job_id, Step.index == claim.index)
+            .values(status=Status.FAILED, finished_at=func.now())
+        )
+    return sent
+
+
+def note_progress(session: Session, claim: Claim, progress: int, detail: str | None) -> None:
+    """Show how far a running step is; raises `StaleAttempt` when it is not ours any more. Progress never goes back."""
+    values = {"progress": func.greatest(Job.progress, progress), "detail": detail}
+    if _touch(session, claim.job_id, claim.attempt, **values) is None:
+        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+
+
+def write_log(
+    session: Session, claim: Claim, level: str, message: str, details: Mapping[str, Any] | None = None
+) -> None:
+    """Add a line to the job's log."""
+    session.add(
+        JobLog(
+            job_id=claim.job_id,
+            level=level,
+            step=claim.step,
+            attempt=claim.attempt,
+            message=message,
+            details=dict(details or {}),
+        )
+    )
+
+
+def find_job(session: Session, owner_id: str, job_id: str, *, with_request: bool = False) -> Job:
+    """Return the owner's job; raises `NotFound`."""
+    options = [undefer(Job.request)] if with_request else []
+    job = session.scalar(select(Job).where(Job.id == job_id, Job.owner_id == owner_id).options(*options))
+    if job is None:
+        raise NotFound("job", job_id)
+    return job
+
+
+def find_completed(session: Session, owner_id: str, job_id: str) -> Job:
+    """Return the owner's job if it is completed; raises `NotFound`, or `WrongState` saying where it stands."""
+    job = find_job(session, owner_id, job_id)
+    if job.status != Status.COMPLETED:
+        remedy = "See its error." if job.status in TERMINAL else "Ask again when it is completed."
+        raise WrongState(
+            f"Job {job_id} is {job.status}. {remedy}",
+            code="JOB_NOT_COMPLETED",
+            details={"status": job.status, "progress": job.progress, "error": job.error},
+        )
+    return job
+
+
+def list_steps(session: Session, job_id: str) -> Sequence[Step]:
+    """Return the job's steps in order."""
+    return session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.index)).all()
+
+
+def step_outputs(session: Session, job_id: str) -> dict[str, dict[str, Any]]:
+    """Return the checkpoints of the job's finished steps, by step name."""
+    return {step.name: step.output for step in list_steps(session, job_id) if step.status == Status.COMPLETED}
+
+
+def list_logs(
+    session: Session, job_id: str, *, level: str | None, after: int, limit: int
+) -> Sequence[JobLog]:
+    """Return log lines behind the line ``after``, oldest first."""
+    query = select(JobLog).where(JobLog.job_id == job_id, JobLog.id > after)
+    if level:
+        query = query.where(JobLog.level == level)
+    return session.scalars(query.order_by(JobLog.id).limit(limit)).all()

@@ -1,0 +1,47 @@
+"""Heartbeats: a worker says that it lives, and with the same breath keeps the leases of what it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from models.jobs import Job
+from models.services.jobs import LEASE
+from models.states import Status
+from models.workers import Worker
+
+LATELY = timedelta(seconds=30)  # three beats: who has not been seen for longer is taken for gone
+
+
+def beat(session: Session, worker_id: str, host: str, pid: int, queues: Sequence[str]) -> int:
+    """Note that the worker lives and renew its leases; returns how many it holds."""
+    row = insert(Worker).values(id=worker_id, host=host, pid=pid, queues=list(queues), seen_at=func.now())
+    session.execute(row.on_conflict_do_update(index_elements=[Worker.id], set_={"seen_at": func.now()}))
+    renewed = session.scalars(
+        update(Job)
+        .where(Job.lease_owner == worker_id, Job.status == Status.PROCESSING)
+        .values(lease_expires_at=func.now() + LEASE)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(renewed.all())
+
+
+def leave(session: Session, worker_id: str) -> None:
+    """Forget a worker that has stopped in good order."""
+    session.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def served_queues(session: Session) -> set[str]:
+    """Return the queues that some worker seen lately takes messages from."""
+    lists = session.scalars(select(Worker.queues).where(Worker.seen_at > func.now() - LATELY))
+    return {queue for queues in lists for queue in queues}
+
+
+def forget_silent(session: Session) -> None:
+    """Drop the rows of workers that have not been seen for ten leases: they are gone."""
+    session.execute(delete(Worker).where(Worker.seen_at < func.now() - 10 * LEASE))

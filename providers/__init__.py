@@ -1,0 +1,1 @@
+"""Model servers: one protocol, several ways to reach a writer."""

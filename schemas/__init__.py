@@ -1,0 +1,1 @@
+"""Shapes on the wire, one noun each. No database, no request. The one home of marshmallow."""

@@ -1,0 +1,170 @@
+"""Requests for cards: one generation, and a batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates
+
+from cards.errors import CardError
+from cards.read import read_card
+from models.states import Priority
+from schemas.common import Moment, Money, Strict
+from schemas.options import OptionsSchema
+
+SOURCE_CHARACTERS = 200_000
+MOST_GENERATIONS = 10_000
+PRIORITIES = [priority.value for priority in Priority]
+DEFAULT_KIND = "character_card"
+
+
+class CharacterCardSchema(Strict):
+    """One card to make: from what, and how."""
+
+    kind = fields.String(load_default=DEFAULT_KIND, metadata={"description": "What to make."})
+    source_material = fields.String(
+        required=True,
+        validate=validate.Length(1, SOURCE_CHARACTERS),
+        metadata={
+            "description": "What the character is written from: notes, a wiki page, a chapter.",
+            "example": "Sir Galahad keeps watch at the chapel in the Silverwood. He fears only mirrors.",
+        },
+    )
+    profile_id = fields.String(
+        validate=validate.Length(1, 100),
+        metadata={"description": "How to write; the default profile if not given."},
+    )
+    character_card = fields.Dict(metadata={"description": "A card (V1, V2 or V3) to update."})
+    options = fields.Nested(OptionsSchema, load_default=dict)
+    metadata = fields.Dict(
+        load_default=dict, metadata={"description": "Your own, handed back with the item."}
+    )
+
+    @validates("source_material")
+    def not_blank(self, value: str, **_: Any) -> None:
+        """White space alone says nothing about anybody."""
+        if not any(character.isalnum() for character in value):
+            raise ValidationError("Holds no words: give at least one.")
+
+    @validates("character_card")
+    def readable(self, value: Mapping[str, Any], **_: Any) -> None:
+        """The card has to be one."""
+        try:
+            read_card(value)
+        except CardError as error:
+            raise ValidationError(str(error)) from error
+
+
+class SingleSchema(CharacterCardSchema):
+    """One generation by itself."""
+
+    priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(PRIORITIES))
+
+
+class Unread(fields.Nested):
+    """Documented like the schema it names, but handed on as it came: each kind of job reads its own."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValidationError("Not an object.")
+        return value
+
+
+class BatchOptionsSchema(Strict):
+    """How a batch runs."""
+
+    max_concurrent = fields.Integer(
+        strict=True,
+        load_default=10,
+        validate=validate.Range(1, 1000),
+        metadata={"description": "Most items in work at one time."},
+    )
+    continue_on_error = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=True,
+        metadata={"description": "False: the first failed item cancels those that have not begun."},
+    )
+    priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(PRIORITIES))
+    max_cost_usd = fields.Decimal(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(Decimal(0), Decimal(1_000_000), min_inclusive=False),
+        metadata={"description": "No call is made once this much has been spent."},
+    )
+    skip_invalid = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=False,
+        metadata={"description": "True: an invalid item fails by itself instead of refusing the batch."},
+    )
+    name = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class BatchRequestSchema(Strict):
+    """A batch of generations."""
+
+    generations = fields.List(
+        Unread(CharacterCardSchema), required=True, validate=validate.Length(1, MOST_GENERATIONS)
+    )
+    batch_options = fields.Nested(BatchOptionsSchema, load_default=lambda: BatchOptionsSchema().load({}))
+
+
+class AcceptedBatchSchema(Schema):
+    """The answer to an accepted batch."""
+
+    batch_id = fields.String()
+    status = fields.String()
+    total_items = fields.Integer()
+    status_url = fields.String()
+    items_url = fields.String()
+    created_at = Moment()
+
+
+class ProgressSchema(Schema):
+    """Where the items of a batch stand; the counts add up to ``total`` at every moment."""
+
+    total = fields.Integer()
+    queued = fields.Integer()
+    processing = fields.Integer()
+    completed = fields.Integer()
+    failed = fields.Integer()
+    cancelled = fields.Integer()
+    percent = fields.Float()
+
+
+class ItemSchema(Schema):
+    """One item of a batch."""
+
+    item_id = fields.String()
+    position = fields.Integer()
+    profile_id = fields.String()
+    status = fields.String()
+    progress = fields.Integer()
+    job_id = fields.String()
+    status_url = fields.String()
+    result_url = fields.String(allow_none=True)
+    downloads = fields.Dict(keys=fields.String(), values=fields.String())
+    error = fields.Dict(allow_none=True)
+    metadata = fields.Dict()
+
+
+class BatchSchema(Schema):
+    """A batch and its first items."""
+
+    batch_id = fields.String()
+    name = fields.String()
+    status = fields.String()
+    priority = fields.String()
+    max_concurrent = fields.Integer()
+    continue_on_error = fields.Boolean()
+    max_cost_usd = Money(allow_none=True)
+    cost_usd = Money()
+    progress = fields.Nested(ProgressSchema)
+    items = fields.List(fields.Nested(ItemSchema))
+    items_url = fields.String()
+    created_at = Moment()
+    started_at = Moment(allow_none=True)
+    finished_at = Moment(allow_none=True)

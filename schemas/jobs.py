@@ -1,0 +1,165 @@
+"""Jobs on the wire."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict
+
+
+class JobQuery(PageQuery):
+    """Which jobs to list."""
+
+    status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
+    batch_id = fields.String(load_default=None)
+    profile_id = fields.String(load_default=None)
+    kind = fields.String(load_default=None)
+    created_after = Moment(load_default=None)
+    created_before = Moment(load_default=None)
+
+
+class ItemQuery(PageQuery):
+    """Which items of a batch to list."""
+
+    status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
+
+
+class LogQuery(Strict):
+    """Which log lines to read."""
+
+    level = fields.String(load_default=None, validate=validate.OneOf(["info", "warning", "error"]))
+    after = fields.Integer(
+        load_default=0, validate=validate.Range(0), metadata={"description": "`id` of the last line read."}
+    )
+    limit = fields.Integer(load_default=200, validate=validate.Range(1, 1000))
+
+
+class CurrentStepSchema(Schema):
+    """The step that a job is at."""
+
+    name = fields.String()
+    index = fields.Integer(metadata={"description": "From 1."})
+    total = fields.Integer()
+    detail = fields.String(allow_none=True)
+
+
+class StepSchema(Schema):
+    """One step of a job."""
+
+    name = fields.String()
+    status = fields.String()
+    attempts = fields.Integer()
+    started_at = Moment(allow_none=True)
+    finished_at = Moment(allow_none=True)
+
+
+class LinksSchema(Schema):
+    """Where to go from a job."""
+
+    self = fields.String()
+    result = fields.String(allow_none=True)
+    logs = fields.String()
+    batch = fields.String(allow_none=True)
+    downloads = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class JobSummarySchema(Schema):
+    """A job as lists show it."""
+
+    job_id = fields.String(attribute="id")
+    kind = fields.String()
+    status = fields.String()
+    progress = fields.Integer(metadata={"description": "Percent, moved only by work done."})
+    batch_id = fields.String(allow_none=True)
+    profile_id = fields.String()
+    profile_version = fields.Integer()
+    priority = fields.String()
+    attempt = fields.Integer()
+    cost_usd = Money()
+    error = fields.Nested(FaultSchema, allow_none=True)
+    created_at = Moment()
+    started_at = Moment(allow_none=True)
+    finished_at = Moment(allow_none=True)
+
+
+class JobSchema(JobSummarySchema):
+    """A job in full."""
+
+    current_step = fields.Nested(CurrentStepSchema, allow_none=True)
+    steps = fields.List(fields.Nested(StepSchema))
+    tokens = fields.Dict(metadata={"description": "Tokens and cost by model."})
+    wasted_usd = Money(metadata={"description": "What failed and discarded calls cost; part of cost_usd."})
+    links = fields.Nested(LinksSchema)
+
+
+class JobListSchema(PageSchema):
+    """A page of jobs."""
+
+    jobs = fields.List(fields.Nested(JobSummarySchema))
+
+
+class AcceptedJobSchema(Schema):
+    """The answer to an accepted job."""
+
+    job_id = fields.String()
+    status = fields.String()
+    status_url = fields.String()
+    created_at = Moment()
+
+
+class ArtifactSchema(Schema):
+    """One file of a finished job."""
+
+    format = fields.String()
+    filename = fields.String()
+    media_type = fields.String()
+    size = fields.Integer(metadata={"description": "Bytes."})
+    sha256 = fields.String()
+    download_url = fields.String()
+
+
+class UsageSchema(Schema):
+    """What a job used."""
+
+    calls = fields.Integer()
+    cost_usd = Money()
+    wasted_usd = Money()
+    by_model = fields.Dict()
+
+
+class ResultSchema(Schema):
+    """What a finished job made."""
+
+    job_id = fields.String()
+    character_id = fields.String()
+    name = fields.String()
+    card = fields.Dict(metadata={"description": "The card as V3, its book included."})
+    book = fields.Dict(allow_none=True, metadata={"description": "The lorebook with the ids of its entries."})
+    lint = fields.List(fields.Dict())
+    usage = fields.Nested(UsageSchema)
+    artifacts = fields.List(fields.Nested(ArtifactSchema))
+
+
+class LogLineSchema(Schema):
+    """One line of a job's log."""
+
+    id = fields.Integer()
+    at = Moment()
+    level = fields.String()
+    step = fields.String(allow_none=True)
+    attempt = fields.Integer(allow_none=True)
+    message = fields.String()
+    details = fields.Dict()
+
+
+class LogSchema(Schema):
+    """Lines of a job's log, oldest first."""
+
+    logs = fields.List(fields.Nested(LogLineSchema))
+    next_after = fields.Integer(metadata={"description": "Hand this back as `after` for what comes later."})
+
+
+class ItemListSchema(PageSchema):
+    """A page of a batch's items, in order."""
+
+    items = fields.List(fields.Nested("ItemSchema"))

@@ -1,0 +1,95 @@
+"""Settings: read once from the environment, checked, and handed on as values. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+OPENROUTER_URL = "https://openrouter.ai/api/v1"
+OPENROUTER_MODEL = "openrouter/auto"
+
+
+class SettingError(ValueError):
+    """A setting is missing or cannot be used; the message is one line that names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class Llm:
+    """Where model calls go. ``base_url`` None means: no model server, write offline."""
+
+    base_url: str | None
+    model: str
+    api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the processes need to know about their surroundings. URLs may hold passwords: never log them."""
+
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    home: Path
+    llm: Llm
+    cors_origins: tuple[str, ...] = ()
+
+
+def database_url(raw: str) -> str:
+    """Return ``raw`` as a SQLAlchemy URL for psycopg2.
+
+    ``postgres://`` and ``postgresql://`` are both accepted, also with socket paths (``?host=/run/postgresql``);
+    SQLAlchemy 2.1 would read the latter as psycopg 3. Raises `SettingError` on any other scheme.
+    """
+    scheme, separator, rest = raw.partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg2"}:
+        shown = scheme if separator else "no scheme"
+        raise SettingError(f"DATABASE_URL must start with postgresql:// (found: {shown}).")
+    return f"postgresql+psycopg2://{rest}"
+
+
+def redis_url(raw: str) -> str:
+    """Return ``raw`` if it names a Redis server, else raise `SettingError`."""
+    if urlsplit(raw).scheme not in {"redis", "rediss"}:
+        raise SettingError("REDIS_URL must start with redis:// or rediss://.")
+    return raw
+
+
+def llm(env: Mapping[str, str]) -> Llm:
+    """Say which model server to use: ``LLM_BASE_URL`` first, then OpenRouter, else none."""
+    if base_url := env.get("LLM_BASE_URL", "").strip():
+        if not env.get("LLM_MODEL"):
+            raise SettingError(
+                "LLM_BASE_URL is set but LLM_MODEL is not: set LLM_MODEL to a model of that server."
+            )
+        return Llm(chat_base_url(base_url), env["LLM_MODEL"], env.get("LLM_API_KEY", ""))
+    if key := env.get("OPENROUTER_API_KEY", "").strip():
+        return Llm(OPENROUTER_URL, env.get("LLM_MODEL") or OPENROUTER_MODEL, key)
+    return Llm(None, "")
+
+
+def chat_base_url(raw: str) -> str:
+    """Normalise the base URL of a compatible server: no trailing slash, ``/v1`` at the end when no version is."""
+    url = raw.rstrip("/").removesuffix("/chat/completions")
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+        raise SettingError(
+            "LLM_BASE_URL must be an http:// or https:// URL, such as http://127.0.0.1:11434/v1."
+        )
+    return url if re.search(r"/v\d+\w*$", url) else f"{url}/v1"
+
+
+def load(env: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of a server process from ``env`` (default: the environment)."""
+    env = os.environ if env is None else env
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        if not env.get(name):
+            raise SettingError(f"{name} is not set. `make up` starts embedded servers and sets it for you.")
+    return Settings(
+        database_url=database_url(env["DATABASE_URL"]),
+        redis_url=redis_url(env["REDIS_URL"]),
+        home=Path(env.get("CARDFORGE_HOME") or ".cardforge"),
+        llm=llm(env),
+        cors_origins=tuple(o.strip() for o in env.get("CORS_ORIGINS", "").split(",") if o.strip()),
+    )

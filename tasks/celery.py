@@ -1,0 +1,20 @@
+"""The Celery app: `celery -A tasks.celery worker|beat|flower`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, signals
+
+import logs
+from tasks import broker_restart
+
+broker_restart.install()
+
+app = Celery("cardforge", config_source="celeryconfig", include=["tasks.steps", "tasks.upkeep"])
+
+
+@signals.setup_logging.connect
+def configure_logging(**_: Any) -> None:
+    """Celery leaves logging to us as soon as somebody listens here."""
+    logs.configure("worker")

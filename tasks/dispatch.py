@@ -1,0 +1,82 @@
+"""Sending: turns dispatched jobs into chains of messages. Always after the commit that marked them dispatched.
+
+A message that cannot be sent is not lost: its job stays queued with a `dispatched_at`, and upkeep sends it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from celery import chain
+from kombu import Connection
+from kombu.exceptions import OperationalError
+from kombu.pools import producers
+
+import logs
+from models.services.moves import Dispatch
+from models.states import Priority
+from tasks.celery import app
+from tasks.pipeline import KINDS
+
+log = logs.get(__name__)
+
+REDIS_PRIORITY = {Priority.HIGH: 0, Priority.STANDARD: 3, Priority.LOW: 6}  # 0 is taken first
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to try: publish retries, and how long to wait for a connection (seconds)."""
+
+    retry_policy: tuple[tuple[str, float], ...]
+    connect_seconds: float
+
+
+# A client waits for the web: under a second in all. A worker has the time, and holds the tail of a chain.
+QUICK = Patience((("max_retries", 1), ("interval_start", 0.1), ("interval_max", 0.1)), 0.3)
+PATIENT = Patience(tuple(app.conf.task_publish_retry_policy.items()), 5)
+
+
+@cache
+def _connection(patience: Patience) -> Connection:
+    options = {**app.conf.broker_transport_options, "socket_connect_timeout": patience.connect_seconds}
+    if patience is QUICK:
+        options["socket_timeout"] = 1
+    return app.connection_for_write(transport_options=options)
+
+
+def send(dispatches: Iterable[Dispatch], patience: Patience = PATIENT) -> int:
+    """Send the chain of each job; returns how many went out. A broker that does not answer ends it without an error."""
+    sent = 0
+    waiting = list(dispatches)
+    if not waiting:
+        return 0
+    try:
+        with producers[_connection(patience)].acquire(
+            block=True, timeout=patience.connect_seconds
+        ) as producer:
+            for dispatch in waiting:
+                chain_of(dispatch).apply_async(
+                    producer=producer, retry=True, retry_policy=dict(patience.retry_policy)
+                )
+                sent += 1
+    except (OperationalError, OSError) as error:
+        log.warning("dispatch_failed", jobs=len(waiting) - sent, reason=type(error).__name__)
+    return sent
+
+
+def chain_of(dispatch: Dispatch) -> Any:
+    """Return the chain of a job's steps: ids and numbers only. Steps that are done pass on to the next."""
+    priority = REDIS_PRIORITY[Priority(dispatch.priority)]
+    return chain(
+        app.signature(
+            step.name,
+            args=(dispatch.job_id, dispatch.attempt),
+            immutable=True,
+            queue=step.queue,
+            priority=priority,
+        )
+        for step in KINDS[dispatch.kind].steps
+    )

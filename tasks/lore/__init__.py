@@ -1,0 +1,1 @@
+"""Lore: candidates -> entries -> keys and order."""

@@ -1,0 +1,1 @@
+"""Writing: source -> prompt -> reply -> card."""

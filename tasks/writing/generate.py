@@ -1,0 +1,141 @@
+"""The step `generate`: write a card from the source, check it, have it mended once where it has faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cards.card import Card
+from cards.lint import Finding, lint_card
+from cards.names import safe_card_name
+from cards.read import read_card
+from models.services import characters
+from providers.base import BadOutput, Completion, Prompt
+from tasks import prompts, replies
+from tasks.work import Work
+from tasks.writing.shapes import CARD
+
+WRITTEN = 0.6  # the card is there; what is left is checking it and having it mended
+
+
+def work(work: Work) -> Card:
+    """Write the card; raises what the provider's last answer ended in."""
+    work.show(0.0, "writing the card")
+    prompt = card_prompt(work)
+    completion, reply = _ask_for_card(work, prompt)
+    card = build_card(work, completion, reply)
+    work.show(WRITTEN, "checking the card")
+    findings = errors_of(card)
+    for round_ in range(int(work.option("repairs") or 0)):
+        if not findings:
+            break
+        work.log(
+            "warning",
+            "The card has faults and is sent back.",
+            faults=[finding.to_dict() for finding in findings],
+        )
+        completion, reply = _repair(
+            work, prompt, reply, [f"{f.field}: {f.message} {f.fix}" for f in findings], round_
+        )
+        card = build_card(work, completion, reply)
+        findings = errors_of(card)
+    work.log("info", f"Wrote {card.name}.", provider=work.provider.name, model=completion.model)
+    return card
+
+
+def save(session: Session, work: Work, card: Card) -> Mapping[str, Any]:
+    """Store the card as a character; the checkpoint names it."""
+    character = characters.save_character(session, work.claim.owner_id, work.claim.job_id, card)
+    return {"character_id": character.id, "name": card.name}
+
+
+def errors_of(card: Card) -> list[Finding]:
+    """Return the findings that a card must not be delivered with."""
+    return [finding for finding in lint_card(card) if finding.severity == "E"]
+
+
+def card_prompt(work: Work) -> Prompt:
+    """Return the question for a whole card."""
+    name = work.option("name")
+    existing = existing_card(work)
+    greetings = int(work.option("alternate_greetings"))
+    slots = {
+        "source": work.source,
+        "greetings": greetings,
+        "name_rule": f" It is {name}." if name else "",
+        "existing": f"\nKeep what is good of this card:\n{json.dumps(existing, ensure_ascii=False)}\n"
+        if existing
+        else "",
+    }
+    inputs = {"source": work.source, "name": name, "greetings": greetings, "card": existing}
+    return prompts.render(work.claim.prompts, "write_card", slots, CARD, inputs)
+
+
+def existing_card(work: Work) -> dict[str, Any] | None:
+    """Return the card that the request wants updated, in the shape that writers know, or None."""
+    given = work.claim.request.get("character_card")
+    if not given:
+        return None
+    card = asdict(read_card(given))
+    return {
+        name: list(card[name]) if isinstance(card[name], tuple) else card[name] for name in CARD["properties"]
+    }
+
+
+def _ask_for_card(work: Work, prompt: Prompt) -> tuple[Completion, dict[str, Any]]:
+    """Ask, and once more with what was wrong if the answer has not the shape of a card."""
+    completion = work.ask(prompt, work.sampling())
+    try:
+        return completion, replies.read_reply(completion.text, CARD)
+    except BadOutput as fault:
+        work.log("warning", "The answer had the wrong shape and is asked for again.", reason=str(fault))
+        return _repair(work, prompt, completion.text, [str(fault)], 0)
+
+
+def _repair(
+    work: Work, asked: Prompt, card: Any, problems: list[str], index: int
+) -> tuple[Completion, dict[str, Any]]:
+    text = card if isinstance(card, str) else json.dumps(card, ensure_ascii=False)
+    slots = {
+        "problems": "\n".join(f"- {problem}" for problem in problems),
+        "card": text,
+        "source": work.source,
+    }
+    prompt = prompts.render(
+        work.claim.prompts, "repair_card", slots, CARD, {**asked.inputs, "problems": problems}
+    )
+    completion = work.ask(prompt, work.sampling(), index)
+    return completion, replies.read_reply(completion.text, CARD)
+
+
+def build_card(work: Work, completion: Completion, reply: Mapping[str, Any]) -> Card:
+    """Return the card of a reply, marked with how it was made."""
+    claim = work.claim
+    tags = [*reply["tags"], *(work.option("tags") or [])]
+    return Card(
+        name=safe_card_name(work.option("name") or reply["name"]),
+        description=reply["description"].strip(),
+        personality=reply["personality"].strip(),
+        scenario=reply["scenario"].strip(),
+        first_mes=reply["first_mes"].strip(),
+        mes_example=reply["mes_example"].strip(),
+        alternate_greetings=tuple(text.strip() for text in reply["alternate_greetings"] if text.strip()),
+        creator_notes=reply["creator_notes"].strip(),
+        creator=work.option("creator") or "",
+        tags=tuple(dict.fromkeys(tag.strip().lower() for tag in tags if tag.strip())),
+        creation_date=int(claim.created_at.timestamp()),
+        modification_date=int(claim.created_at.timestamp()),
+        extensions={
+            "cardforge": {
+                "provider": work.provider.name,
+                "model": completion.model,
+                "profile": claim.profile_id,
+                "profile_version": claim.profile_version,
+                "job_id": claim.job_id,
+            }
+        },
+    )
