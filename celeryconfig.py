@@ -1,4 +1,7 @@
-"""Celery's settings, each with its reason. PostgreSQL owns the work; a message is only a hint that some may be runnable."""
+"""Celery's settings, each with its reason.
+
+PostgreSQL owns the work; a message is only a hint that some of it may be runnable.
+"""
 
 from kombu import Exchange, Queue
 
@@ -30,8 +33,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 task_default_exchange = "cardforge"
 task_default_queue = "upkeep"
 task_queues = [
-    Queue(name, Exchange("cardforge"), routing_key=name)
-    for name in ("generation", "lorebook", "export", "upkeep")
+    Queue(name, Exchange("cardforge"), routing_key=name) for name in ("generation", "lorebook", "export", "upkeep")
 ]
 # A task sent to a misspelt queue would wait there for ever.
 task_create_missing_queues = False

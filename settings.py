@@ -61,9 +61,7 @@ def llm(env: Mapping[str, str]) -> Llm:
     """Say which model server to use: ``LLM_BASE_URL`` first, then OpenRouter, else none."""
     if base_url := env.get("LLM_BASE_URL", "").strip():
         if not env.get("LLM_MODEL"):
-            raise SettingError(
-                "LLM_BASE_URL is set but LLM_MODEL is not: set LLM_MODEL to a model of that server."
-            )
+            raise SettingError("LLM_BASE_URL is set but LLM_MODEL is not: set LLM_MODEL to a model of that server.")
         return Llm(chat_base_url(base_url), env["LLM_MODEL"], env.get("LLM_API_KEY", ""))
     if key := env.get("OPENROUTER_API_KEY", "").strip():
         return Llm(OPENROUTER_URL, env.get("LLM_MODEL") or OPENROUTER_MODEL, key)
@@ -74,9 +72,7 @@ def chat_base_url(raw: str) -> str:
     """Normalise the base URL of a compatible server: no trailing slash, ``/v1`` at the end when no version is."""
     url = raw.rstrip("/").removesuffix("/chat/completions")
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
-        raise SettingError(
-            "LLM_BASE_URL must be an http:// or https:// URL, such as http://127.0.0.1:11434/v1."
-        )
+        raise SettingError("LLM_BASE_URL must be an http:// or https:// URL, such as http://127.0.0.1:11434/v1.")
     return url if re.search(r"/v\d+\w*$", url) else f"{url}/v1"
 
 

@@ -19,9 +19,7 @@ def create_app() -> Flask:
     logs.configure("web")
     app = Flask("cardforge", static_folder=None)
     app.json = JSONProvider(app)
-    app.config.update(
-        docs.CONFIG, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, CORS_ORIGINS=settings.load().cors_origins
-    )
+    app.config.update(docs.CONFIG, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, CORS_ORIGINS=settings.load().cors_origins)
     requests.register(app)
     auth.register(app)
     api = Api(app)

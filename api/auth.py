@@ -36,11 +36,7 @@ def needs(scope: str) -> Callable[[View], View]:
 
 def authenticate() -> None:
     """Find the caller's key and put its owner on ``g``; raises `Unauthenticated` or `Forbidden`."""
-    if (
-        not request.path.startswith(PREFIX)
-        or request.endpoint in OPEN_ENDPOINTS
-        or request.method == "OPTIONS"
-    ):
+    if not request.path.startswith(PREFIX) or request.endpoint in OPEN_ENDPOINTS or request.method == "OPTIONS":
         return
     key = find_key()
     view = current_app.view_functions.get(request.endpoint or "")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import g
-from sqlalchemy.orm import Session
 
 from api import intake, links
 from api.json import Blueprint
 from api.paging import ask_of, page_of
 from models import db
 from models.batches import Batch, Item
+from models.db import Session
 from models.jobs import Job
 from models.services import batches
 from models.services.batches import NewBatch
@@ -22,9 +22,7 @@ from schemas.generations import AcceptedBatchSchema, BatchRequestSchema, BatchSc
 from schemas.jobs import ItemListSchema, ItemQuery
 from tasks import dispatch
 
-blueprint = Blueprint(
-    "batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk."
-)
+blueprint = Blueprint("batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk.")
 
 ITEMS_SHOWN = 100
 
@@ -41,9 +39,7 @@ def create(body: dict[str, Any]) -> Any:
     skip_invalid = options.pop("skip_invalid")
     with db.transaction() as session:
         jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=skip_invalid)
-        batch, first = batches.open_batch(
-            session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id
-        )
+        batch, first = batches.open_batch(session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id)
     dispatch.send(first, dispatch.QUICK)
     return show_accepted(batch), 202, {"Location": links.batch(batch.id)}
 
@@ -100,8 +96,7 @@ def show_batch(batch: Batch) -> dict[str, Any]:
     ended = batch.completed + batch.failed + batch.cancelled
     return {
         **{
-            name: getattr(batch, name)
-            for name in ("name", "status", "priority", "max_concurrent", "continue_on_error")
+            name: getattr(batch, name) for name in ("name", "status", "priority", "max_concurrent", "continue_on_error")
         },
         **{
             name: getattr(batch, name)

@@ -6,7 +6,6 @@ from importlib import resources
 
 from flask import Blueprint, Response, send_from_directory
 
-
 INTRODUCTION = """\
 Turns source material into role-play character cards, in bulk.
 
@@ -33,9 +32,7 @@ CONFIG = {
     "API_SPEC_OPTIONS": {
         "info": {"description": INTRODUCTION},
         "security": [{"key": []}],
-        "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "cf_..."}}
-        },
+        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "cf_..."}}},
     },
 }
 

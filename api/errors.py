@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify
 from kombu.exceptions import OperationalError as BrokerError
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 import logs
+from models import db
 from models import errors as domain
 
 log = logs.get(__name__)
@@ -36,7 +36,7 @@ def register(app: Flask) -> None:
     """Turn every error of the app into the one shape."""
     app.register_error_handler(domain.DomainError, from_domain)
     app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(OperationalError, from_outage)
+    app.register_error_handler(db.Away, from_outage)
     app.register_error_handler(BrokerError, from_outage)
     app.register_error_handler(Exception, from_bug)
 
@@ -79,9 +79,7 @@ def from_http(error: HTTPException) -> Response:
 def from_outage(error: Exception) -> Response:
     """The database or the broker is away; the client can try again."""
     log.error("service_away", reason=type(error).__name__)
-    response = answer(
-        503, "SERVICE_UNAVAILABLE", "A service behind this one is away for the moment. Try again."
-    )
+    response = answer(503, "SERVICE_UNAVAILABLE", "A service behind this one is away for the moment. Try again.")
     response.headers["Retry-After"] = "5"
     return response
 
@@ -89,9 +87,7 @@ def from_outage(error: Exception) -> Response:
 def from_bug(error: Exception) -> Response:
     """Nobody expected this; the trace goes to the log, the request id to the client."""
     log.exception("request_crashed", exc_info=error)
-    return answer(
-        500, "INTERNAL", "Something went wrong inside Cardforge. The request id finds it in the log."
-    )
+    return answer(500, "INTERNAL", "Something went wrong inside Cardforge. The request id finds it in the log.")
 
 
 def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:

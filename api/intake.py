@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import Any
 
 from marshmallow import Schema, ValidationError
-from sqlalchemy.orm import Session
 
 from api.errors import flatten, summary
+from models.db import Session
 from models.errors import Invalid
 from models.services import profiles
 from models.services.jobs import NewJob
@@ -46,7 +46,8 @@ def new_jobs(
     read: list[dict[str, Any] | ValidationError] = [_try_to_read(raw) for raw in raws]
     wanted = {one.get("profile_id", profiles.DEFAULT_PROFILE) for one in read if isinstance(one, dict)}
     versions = profiles.current_versions(session, owner_id, wanted | {profiles.DEFAULT_PROFILE})
-    jobs, faults = [], {}
+    jobs: list[NewJob] = []
+    faults: dict[str, list[str]] = {}
     for index, (raw, one) in enumerate(zip(raws, read, strict=True)):
         messages = dict(flatten(_find_faults(one, versions)))
         if messages:

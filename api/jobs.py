@@ -28,9 +28,7 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/api/v2/jobs", description="
 def list_all(query: dict[str, Any]) -> Any:
     """List jobs, newest first."""
     ask = ask_of(query)
-    wanted = JobFilter(
-        **{name: value for name, value in query.items() if name not in {"limit", "offset", "cursor"}}
-    )
+    wanted = JobFilter(**{name: value for name, value in query.items() if name not in {"limit", "offset", "cursor"}})
     with db.transaction() as session:
         page = list_jobs(session, g.owner_id, wanted, ask)
     return page_of("jobs", page.rows, ask, page.total, page.next_cursor)
@@ -92,11 +90,7 @@ def show_job(job: Job, steps: Sequence[Step], totals: calls.Totals, formats: Seq
     names = [step.name for step in steps]
     done = job.status == Status.COMPLETED
     return {
-        **{
-            column.key: getattr(job, column.key)
-            for column in Job.__table__.columns
-            if column.key != "request"
-        },
+        **{column.key: getattr(job, column.key) for column in Job.__table__.columns if column.key != "request"},
         "current_step": show_current(job, names),
         "steps": steps,
         "tokens": totals.by_model,

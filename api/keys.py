@@ -33,8 +33,7 @@ def create(body: dict[str, Any]) -> Any:
     with db.transaction() as session:
         key, secret = keys.create_key(session, g.owner_id, body["name"], body["scopes"], body["expires_at"])
         session.refresh(key)
-    key.key = secret  # type: ignore[attr-defined] - shown with the row, never part of it
-    return key
+    return vars(key) | {"key": secret}
 
 
 @blueprint.delete("/<key_id>")

@@ -67,9 +67,7 @@ def allow_origin(response: Response) -> None:
     origin = request.headers.get("Origin")
     if origin and origin in current_app.config["CORS_ORIGINS"]:
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Allow-Headers"] = (
-            "Authorization, Content-Type, X-API-Key, X-Request-ID"
-        )
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-API-Key, X-Request-ID"
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
         response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Location, ETag, Retry-After"
         response.headers.add("Vary", "Origin")

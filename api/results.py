@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from api import links
 from cards.lint import lint_card
 from cards.v3 import to_v3
 from models.books import Book, Entry
+from models.db import Session
 from models.jobs import Job
 from models.services import artifacts, calls, characters
 

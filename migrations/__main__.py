@@ -20,9 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m migrations", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("upgrade", help="upgrade and make ready (the default)")
-    commands.add_parser("downgrade", help="undo migrations").add_argument(
-        "revision", help="such as 0001, or base"
-    )
+    commands.add_parser("downgrade", help="undo migrations").add_argument("revision", help="such as 0001, or base")
     commands.add_parser("revise", help="write a new migration from the tables").add_argument("message")
     commands.add_parser("new-key", help="make one more admin key, for whoever lost theirs")
     arguments = parser.parse_args()
@@ -44,9 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
             runner.revise(db.engine(), arguments.message)
         case "new-key":
             with db.transaction() as session:
-                _, secret = keys.create_key(
-                    session, keys.first_owner(session).id, "made by hand", keys.SCOPES
-                )
+                _, secret = keys.create_key(session, keys.first_owner(session).id, "made by hand", keys.SCOPES)
             say(secret)
         case _:
             make_ready(settings.load().home)

@@ -13,16 +13,15 @@ from models.states import Priority, Status
 
 
 class Batch(Base):
-    """Jobs submitted together. Its row is the lock of its window and of its counters, which are exact at every commit."""
+    """Jobs submitted together.
+
+    Its row is the lock of its window and of its counters, which are exact at every commit.
+    """
 
     __tablename__ = "batches"
     __table_args__ = (
-        CheckConstraint(
-            "total = queued + processing + completed + failed + cancelled", name="counters_add_up"
-        ),
-        CheckConstraint(
-            "least(queued, processing, completed, failed, cancelled) >= 0", name="counters_not_negative"
-        ),
+        CheckConstraint("total = queued + processing + completed + failed + cancelled", name="counters_add_up"),
+        CheckConstraint("least(queued, processing, completed, failed, cancelled) >= 0", name="counters_not_negative"),
         Index("ix_batches_owner", "owner_id", "id"),
         Index("ix_batches_open", "id", postgresql_where="status IN ('queued', 'processing')"),
     )

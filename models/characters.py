@@ -10,7 +10,10 @@ from models.db import Base
 
 
 class Character(Base):
-    """A finished card, owned and editable. ``card`` is the V3 ``data`` object without its book, which has rows of its own."""
+    """A finished card, owned and editable.
+
+    ``card`` is the V3 ``data`` object without its book, which has rows of its own.
+    """
 
     __tablename__ = "characters"
     __table_args__ = (

@@ -11,12 +11,16 @@ from functools import cache
 from typing import TypeVar
 
 from sqlalchemy import Engine, MetaData, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 import settings
 
 T = TypeVar("T")
+
+# What the layers above name without importing SQLAlchemy: the session, "the database is away", "anything at all".
+Away = OperationalError
+Trouble = SQLAlchemyError
 
 SCHEMA_HEAD = "0001"
 """The newest migration. A test holds it to the migrations folder; readiness compares the database with it."""
@@ -73,11 +77,17 @@ def transaction() -> Iterator[Session]:
         yield session
 
 
+def probe(session: Session) -> None:
+    """Ask the database something that costs nothing."""
+    session.execute(text("SELECT 1"))
+
+
 def schema_version(session: Session) -> str | None:
     """Return the migration that the database stands at, or None when it was never migrated."""
     if session.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
-    return session.scalar(text("SELECT version_num FROM alembic_version"))
+    found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 OUTAGE_SECONDS = 300
@@ -96,7 +106,7 @@ def patiently(write: Callable[[Session], T], *, seconds: float = OUTAGE_SECONDS)
         try:
             with transaction() as session:
                 return write(session)
-        except OperationalError:
+        except Away:
             if time.monotonic() + pause > until:
                 raise
             threading.Event().wait(pause)

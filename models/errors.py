@@ -10,9 +10,7 @@ class DomainError(Exception):
 
     code = "INTERNAL"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, details: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code or self.code
         self.details = details or {}

@@ -8,7 +8,10 @@ import uuid
 
 
 def uuid7() -> uuid.UUID:
-    """Return a UUID of version 7: 48 bits of Unix milliseconds, then 74 random bits. (In the standard library from 3.14.)"""
+    """Return a UUID of version 7: 48 bits of Unix milliseconds, then 74 random bits.
+
+    In the standard library from Python 3.14.
+    """
     milliseconds = time.time_ns() // 1_000_000
     raw = bytearray(milliseconds.to_bytes(6, "big") + os.urandom(10))
     raw[6] = 0x70 | (raw[6] & 0x0F)

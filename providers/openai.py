@@ -49,9 +49,7 @@ class OpenAIProvider:
 
     name: str
 
-    def __init__(
-        self, base_url: str, model: str, api_key: str = "", *, deadline: float = DEADLINE_SECONDS
-    ) -> None:
+    def __init__(self, base_url: str, model: str, api_key: str = "", *, deadline: float = DEADLINE_SECONDS) -> None:
         self.default_model = model
         self.name = "openrouter" if is_openrouter(base_url) else (urlsplit(base_url).hostname or "openai")
         self._url = f"{base_url}/chat/completions"
@@ -90,11 +88,7 @@ class OpenAIProvider:
 
     def _headers(self) -> dict[str, str]:
         """OpenRouter names the caller by these; other servers do not need to know."""
-        return (
-            {"X-OpenRouter-Title": "Cardforge", "X-OpenRouter-Categories": "roleplay"}
-            if self._openrouter
-            else {}
-        )
+        return {"X-OpenRouter-Title": "Cardforge", "X-OpenRouter-Categories": "roleplay"} if self._openrouter else {}
 
     def _chunks(self, response: requests.Response, until: float) -> Iterator[bytes]:
         """Yield the body, with an end to the waiting: keep-alive bytes reset the read timeout, not this one."""

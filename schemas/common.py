@@ -29,9 +29,7 @@ class Moment(fields.AwareDateTime):
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return (
-            None
-            if value is None
-            else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            None if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         )
 
 
@@ -45,9 +43,7 @@ class Money(fields.Field):
 class PageQuery(Strict):
     """Which page of a list."""
 
-    limit = fields.Integer(
-        load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows a page."}
-    )
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows a page."})
     offset = fields.Integer(
         load_default=0, validate=validate.Range(0, 10_000), metadata={"description": "Rows to skip."}
     )
@@ -84,9 +80,7 @@ class FaultSchema(Schema):
 class ErrorSchema(Schema):
     """The one shape of every error answer."""
 
-    error = fields.String(
-        metadata={"description": "Stable code, for programs.", "example": "VALIDATION_ERROR"}
-    )
+    error = fields.String(metadata={"description": "Stable code, for programs.", "example": "VALIDATION_ERROR"})
     message = fields.String(metadata={"description": "What is wrong and what to do, for people."})
     details = fields.Dict(metadata={"description": "By field path where fields are at fault."})
     request_id = fields.String()

@@ -38,9 +38,7 @@ class CharacterCardSchema(Strict):
     )
     character_card = fields.Dict(metadata={"description": "A card (V1, V2 or V3) to update."})
     options = fields.Nested(OptionsSchema, load_default=dict)
-    metadata = fields.Dict(
-        load_default=dict, metadata={"description": "Your own, handed back with the item."}
-    )
+    metadata = fields.Dict(load_default=dict, metadata={"description": "Your own, handed back with the item."})
 
     @validates("source_material")
     def not_blank(self, value: str, **_: Any) -> None:
@@ -66,7 +64,7 @@ class SingleSchema(CharacterCardSchema):
 class Unread(fields.Nested):
     """Documented like the schema it names, but handed on as it came: each kind of job reads its own."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
             raise ValidationError("Not an object.")
         return value
@@ -106,9 +104,7 @@ class BatchOptionsSchema(Strict):
 class BatchRequestSchema(Strict):
     """A batch of generations."""
 
-    generations = fields.List(
-        Unread(CharacterCardSchema), required=True, validate=validate.Length(1, MOST_GENERATIONS)
-    )
+    generations = fields.List(Unread(CharacterCardSchema), required=True, validate=validate.Length(1, MOST_GENERATIONS))
     batch_options = fields.Nested(BatchOptionsSchema, load_default=lambda: BatchOptionsSchema().load({}))
 
 

@@ -82,12 +82,23 @@ class JobSummarySchema(Schema):
     finished_at = Moment(allow_none=True)
 
 
+class ModelUsageSchema(Schema):
+    """What one model was used for, and what that cost."""
+
+    tokens = fields.Integer()
+    prompt_tokens = fields.Integer()
+    completion_tokens = fields.Integer()
+    cost = Money()
+
+
 class JobSchema(JobSummarySchema):
     """A job in full."""
 
     current_step = fields.Nested(CurrentStepSchema, allow_none=True)
     steps = fields.List(fields.Nested(StepSchema))
-    tokens = fields.Dict(metadata={"description": "Tokens and cost by model."})
+    tokens = fields.Dict(
+        keys=fields.String(), values=fields.Nested(ModelUsageSchema), metadata={"description": "By model."}
+    )
     wasted_usd = Money(metadata={"description": "What failed and discarded calls cost; part of cost_usd."})
     links = fields.Nested(LinksSchema)
 
@@ -124,7 +135,7 @@ class UsageSchema(Schema):
     calls = fields.Integer()
     cost_usd = Money()
     wasted_usd = Money()
-    by_model = fields.Dict()
+    by_model = fields.Dict(keys=fields.String(), values=fields.Nested(ModelUsageSchema))
 
 
 class ResultSchema(Schema):

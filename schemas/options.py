@@ -91,18 +91,12 @@ OPTIONS = (
         low=0,
         high=2**31 - 1,
     ),
-    Option(
-        "max_tokens", "sampling", "integer", "Cap of the answer that holds the card.", low=256, high=64_000
-    ),
-    Option(
-        "name", "content", "string", "Name of the character, whatever the source calls it.", low=1, high=60
-    ),
+    Option("max_tokens", "sampling", "integer", "Cap of the answer that holds the card.", low=256, high=64_000),
+    Option("name", "content", "string", "Name of the character, whatever the source calls it.", low=1, high=60),
     Option("creator", "content", "string", "Written into the card's creator field.", low=1, high=100),
     Option("tags", "content", "strings", "Tags added to those that are written.", high=40),
     Option("alternate_greetings", "greetings", "integer", "Greetings beside the first one.", low=0, high=5),
-    Option(
-        "repairs", "quality", "integer", "How often a faulty card is sent back to be mended.", low=0, high=3
-    ),
+    Option("repairs", "quality", "integer", "How often a faulty card is sent back to be mended.", low=0, high=3),
     Option("include_book", "lorebook", "boolean", "Write a lorebook into the card.", default=True),
     Option("lorebook_entries", "lorebook", "integer", "Most entries of the lorebook.", low=0, high=60),
     Option(
@@ -132,6 +126,4 @@ OPTIONS = (
     ),
 )
 
-OptionsSchema = Strict.from_dict(
-    {option.name: option.field() for option in OPTIONS}, name="GenerationOptions"
-)
+OptionsSchema = Strict.from_dict({option.name: option.field() for option in OPTIONS}, name="GenerationOptions")

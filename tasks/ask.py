@@ -76,9 +76,7 @@ def _call(claim: Claim, provider: Provider, prompt: Prompt, sampling: Sampling, 
         error = {"code": fault.code, "message": str(fault)}
         db.patiently(lambda session: calls.record_fault(session, claim, asked, bill, error))
         raise
-    answered_by = Asked(
-        key, prompt.purpose, provider.name, completion.model or sampling.model, asked.started_at
-    )
+    answered_by = Asked(key, prompt.purpose, provider.name, completion.model or sampling.model, asked.started_at)
     # The answer is paid for: if the database is away, wait for it with the answer in hand.
     db.patiently(
         lambda session: calls.record_answer(

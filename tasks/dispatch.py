@@ -54,13 +54,9 @@ def send(dispatches: Iterable[Dispatch], patience: Patience = PATIENT) -> int:
     if not waiting:
         return 0
     try:
-        with producers[_connection(patience)].acquire(
-            block=True, timeout=patience.connect_seconds
-        ) as producer:
+        with producers[_connection(patience)].acquire(block=True, timeout=patience.connect_seconds) as producer:
             for dispatch in waiting:
-                chain_of(dispatch).apply_async(
-                    producer=producer, retry=True, retry_policy=dict(patience.retry_policy)
-                )
+                chain_of(dispatch).apply_async(producer=producer, retry=True, retry_policy=dict(patience.retry_policy))
                 sent += 1
     except (OperationalError, OSError) as error:
         log.warning("dispatch_failed", jobs=len(waiting) - sent, reason=type(error).__name__)

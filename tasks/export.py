@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from cards.card import Card
 from cards.errors import CardError
 from cards.formats import FORMATS, render
 from cards.names import file_name
 from cards.portrait import draw_portrait
 from models import db
+from models.db import Session
 from models.services import artifacts, batches, characters
 from models.services.artifacts import File
 from tasks.errors import StepFailed

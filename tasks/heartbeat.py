@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import signals
-from sqlalchemy.exc import SQLAlchemyError
 
 import logs
 from models import db
@@ -45,7 +44,7 @@ class Heart:
         try:
             with db.transaction() as session:
                 workers.leave(session, self.id)
-        except SQLAlchemyError:
+        except db.Trouble:
             log.warning("heartbeat_left_behind", worker=self.id)
 
     def _run(self) -> None:
@@ -53,7 +52,7 @@ class Heart:
             try:
                 with db.transaction() as session:
                     workers.beat(session, self.id, socket.gethostname(), os.getpid(), self._queues)
-            except SQLAlchemyError as error:
+            except db.Trouble as error:
                 log.warning("heartbeat_missed", worker=self.id, reason=type(error).__name__)
             if self._stopped.wait(INTERVAL_SECONDS):
                 return
@@ -70,7 +69,7 @@ def worker_id() -> str:
 
 
 def begin(queues: Sequence[str]) -> None:
-    """Give this process a heartbeat of its own (a forked child has inherited its parent's, which does not beat here)."""
+    """Give this process a heartbeat of its own: a forked child's inherited one does not beat."""
     global _heart  # noqa: PLW0603 - one per process is what it is
     _heart = Heart(queues)
     _heart.start()

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.orm import Session
-
+from models.db import Session
 from tasks import export
 from tasks.lore import expand
 from tasks.work import Work

@@ -38,7 +38,7 @@ def find_object(text: str) -> dict[str, Any]:
 
 
 def find_faults(value: Any, schema: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Yield what does not fit of the part of JSON Schema that our shapes use: type, required, items, enum, minLength."""
+    """Yield what does not fit. Knows what our shapes use of JSON Schema: type, required, items, enum, minLength."""
     here = place or "it"
     wanted = TYPES[schema["type"]]
     if not isinstance(value, wanted):

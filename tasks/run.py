@@ -8,7 +8,6 @@ send    after the commit
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
@@ -33,8 +32,7 @@ log = logs.get(__name__)
 @cache
 def provider() -> Provider:
     """Return this process's provider, made at first use."""
-    with threading.Lock():
-        return choose(settings.load().llm)
+    return choose(settings.load().llm)
 
 
 def run_step(name: str, job_id: str, attempt: int, worker: str) -> bool:
@@ -62,7 +60,7 @@ def _run_claimed(claim: Claim, outputs: Mapping[str, Any]) -> bool:
     except StaleAttempt:
         log.info("step_stale")
         return False
-    except Exception as error:  # noqa: BLE001 - whatever it is, the job must end with it and say so
+    except Exception as error:
         _fail(claim, error)
         return False
     log.info("step_done")

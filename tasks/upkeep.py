@@ -1,4 +1,4 @@
-"""Upkeep: every ten seconds, send again what was marked as sent but never begun, and move batches on that stand still."""
+"""Upkeep: every ten seconds, find what a crash or a lost message has left behind, and send it again."""
 
 from __future__ import annotations
 

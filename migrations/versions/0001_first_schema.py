@@ -79,9 +79,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["owners.id"], name=op.f("fk_api_keys_owner_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_api_keys_owner_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
     )
@@ -114,9 +112,7 @@ def upgrade() -> None:
             "total = queued + processing + completed + failed + cancelled",
             name=op.f("ck_batches_counters_add_up"),
         ),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["owners.id"], name=op.f("fk_batches_owner_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_batches_owner_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
     op.create_index(
@@ -139,9 +135,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Text(), nullable=True),
         sa.Column("updated_by", sa.Text(), nullable=True),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["owners.id"], name=op.f("fk_profiles_owner_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_profiles_owner_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profiles")),
     )
     op.create_index(
@@ -178,12 +172,8 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["batch_id"], ["batches.id"], name=op.f("fk_jobs_batch_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["owners.id"], name=op.f("fk_jobs_owner_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_jobs_batch_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_jobs_owner_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["profile_id"], ["profiles.id"], name=op.f("fk_jobs_profile_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
@@ -204,9 +194,7 @@ def upgrade() -> None:
     op.create_index("ix_jobs_owner", "jobs", ["owner_id", "id"], unique=False)
     op.create_index("ix_jobs_owner_status", "jobs", ["owner_id", "status", "id"], unique=False)
     op.create_index("ix_jobs_root", "jobs", ["root_id"], unique=False)
-    op.create_index(
-        "ix_jobs_unclaimed", "jobs", ["dispatched_at"], unique=False, postgresql_where="status = 'queued'"
-    )
+    op.create_index("ix_jobs_unclaimed", "jobs", ["dispatched_at"], unique=False, postgresql_where="status = 'queued'")
     op.create_index(
         "ix_jobs_waiting",
         "jobs",
@@ -237,9 +225,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name=op.f("fk_artifacts_job_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_artifacts_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "format", name=op.f("pk_artifacts")),
     )
     op.create_table(
@@ -256,12 +242,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name=op.f("fk_characters_job_id"), ondelete="SET NULL"
-        ),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["owners.id"], name=op.f("fk_characters_owner_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_characters_job_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_characters_owner_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_characters")),
     )
     op.create_index("ix_characters_owner", "characters", ["owner_id", "id"], unique=False)
@@ -273,9 +255,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.Text(), nullable=False),
         sa.Column("info", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["batch_id"], ["batches.id"], name=op.f("fk_items_batch_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_items_batch_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_items_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("batch_id", "position", name=op.f("pk_items")),
     )
@@ -325,9 +305,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["character_id"], ["characters.id"], name=op.f("fk_books_character_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["owners.id"], name=op.f("fk_books_owner_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_books_owner_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_books")),
     )
     op.create_index("ix_books_owner", "books", ["owner_id", "id"], unique=False)
@@ -356,9 +334,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("last_accessed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["book_id"], ["books.id"], name=op.f("fk_entries_book_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["book_id"], ["books.id"], name=op.f("fk_entries_book_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
     )
     op.create_index("ix_entries_book", "entries", ["book_id", "index"], unique=False)
@@ -383,9 +359,7 @@ def downgrade() -> None:
     op.drop_table("characters")
     op.drop_table("artifacts")
     op.drop_table("profile_versions")
-    op.drop_index(
-        "ix_jobs_waiting", table_name="jobs", postgresql_where="status = 'queued' AND dispatched_at IS NULL"
-    )
+    op.drop_index("ix_jobs_waiting", table_name="jobs", postgresql_where="status = 'queued' AND dispatched_at IS NULL")
     op.drop_index("ix_jobs_unclaimed", table_name="jobs", postgresql_where="status = 'queued'")
     op.drop_index("ix_jobs_root", table_name="jobs")
     op.drop_index("ix_jobs_owner_status", table_name="jobs")
@@ -402,17 +376,13 @@ def downgrade() -> None:
     op.drop_index("uq_profiles_name", table_name="profiles", postgresql_nulls_not_distinct=True)
     op.drop_table("profiles")
     op.drop_index("ix_batches_owner", table_name="batches")
-    op.drop_index(
-        "ix_batches_open", table_name="batches", postgresql_where="status IN ('queued', 'processing')"
-    )
+    op.drop_index("ix_batches_open", table_name="batches", postgresql_where="status IN ('queued', 'processing')")
     op.drop_table("batches")
     op.drop_index(op.f("ix_api_keys_owner_id"), table_name="api_keys")
     op.drop_table("api_keys")
     op.drop_table("workers")
     op.drop_table("owners")
-    op.drop_index(
-        "uq_calls_answer", table_name="calls", postgresql_where="status = 'completed' AND NOT discarded"
-    )
+    op.drop_index("uq_calls_answer", table_name="calls", postgresql_where="status = 'completed' AND NOT discarded")
     op.drop_index("ix_calls_owner", table_name="calls")
     op.drop_index("ix_calls_job", table_name="calls")
     op.drop_table("calls")

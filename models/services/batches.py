@@ -53,9 +53,7 @@ def open_batch(
     )
     session.add(batch)
     session.flush()
-    ids = insert_jobs(
-        session, owner_id, jobs, batch_id=batch.id, priority=new.priority, request_id=request_id
-    )
+    ids = insert_jobs(session, owner_id, jobs, batch_id=batch.id, priority=new.priority, request_id=request_id)
     session.execute(
         insert(Item),
         [

@@ -110,9 +110,7 @@ def _add_cost(session: Session, claim: Claim, cost: Decimal) -> None:
     if not cost:
         return
     if claim.batch_id:
-        session.execute(
-            update(Batch).where(Batch.id == claim.batch_id).values(cost_usd=Batch.cost_usd + cost)
-        )
+        session.execute(update(Batch).where(Batch.id == claim.batch_id).values(cost_usd=Batch.cost_usd + cost))
     session.execute(update(Job).where(Job.id == claim.job_id).values(cost_usd=Job.cost_usd + cost))
 
 

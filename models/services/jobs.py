@@ -39,7 +39,7 @@ class NewJob:
 class Claim:
     """The right to run one step of one job at one attempt, with what it needs to know.
 
-    ``done``: the step was finished earlier and there is nothing to run but the next one. ``last``: the job ends with it.
+    ``done``: the step was finished earlier, and only the next one is left to run. ``last``: the job ends with it.
     """
 
     job_id: str
@@ -106,9 +106,7 @@ def insert_jobs(
     return ids
 
 
-def open_job(
-    session: Session, owner_id: str, new: NewJob, *, priority: str, request_id: str
-) -> tuple[Job, Dispatch]:
+def open_job(session: Session, owner_id: str, new: NewJob, *, priority: str, request_id: str) -> tuple[Job, Dispatch]:
     """Open one job that belongs to no batch; returns it and the message to send once this is committed."""
     (job_id,) = insert_jobs(session, owner_id, [new], priority=priority, request_id=request_id)
     (dispatch,) = moves.mark_dispatched(session, [job_id])
@@ -201,7 +199,7 @@ def _claim(session: Session, job: Job, step: Step, steps: int, *, done: bool) ->
 
 
 def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispatch]:
-    """Mark the claimed step done, and the job with its last one; raises `StaleAttempt` when the claim is no longer good.
+    """Move the job past the claimed step, or to its end; raises `StaleAttempt` when the claim is not good any more.
 
     Called first in the transaction that also writes what the step made (`write_checkpoint`), so that all of it is
     dropped together when the fence does not hold. Returns what to send next.
@@ -303,9 +301,7 @@ def step_outputs(session: Session, job_id: str) -> dict[str, dict[str, Any]]:
     return {step.name: step.output for step in list_steps(session, job_id) if step.status == Status.COMPLETED}
 
 
-def list_logs(
-    session: Session, job_id: str, *, level: str | None, after: int, limit: int
-) -> Sequence[JobLog]:
+def list_logs(session: Session, job_id: str, *, level: str | None, after: int, limit: int) -> Sequence[JobLog]:
     """Return log lines behind the line ``after``, oldest first."""
     query = select(JobLog).where(JobLog.job_id == job_id, JobLog.id > after)
     if level:

@@ -64,9 +64,7 @@ def create_first_key(session: Session) -> str | None:
 def find_key(session: Session, secret: str) -> ApiKey | None:
     """Return the key whose secret this is, if it may be used now, and note its use."""
     usable = (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > func.now())
-    key = session.scalar(
-        select(ApiKey).where(ApiKey.digest == digest(secret), ApiKey.revoked_at.is_(None), usable)
-    )
+    key = session.scalar(select(ApiKey).where(ApiKey.digest == digest(secret), ApiKey.revoked_at.is_(None), usable))
     if key is not None:
         session.execute(
             update(ApiKey)

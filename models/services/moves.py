@@ -47,8 +47,11 @@ def lock_batch(session: Session, batch_id: Any) -> Batch | None:
 def move_job(
     session: Session, job_id: str, before: Status, after: Status, *, attempt: int | None = None, **values: Any
 ) -> Job | None:
-    """Move one job, count it, and return it; None when it was not in ``before`` (at ``attempt``): somebody was first."""
-    return _move(session, lock_batch_of(session, job_id), job_id, before, after, attempt, values)
+    """Move one job, count it, and return it.
+
+    None when it was not in ``before`` (at ``attempt``): somebody was first.
+    """
+    return _move(session, lock_batch_of(session, job_id), job_id, before, after, attempt=attempt, **values)
 
 
 def _move(
@@ -57,19 +60,16 @@ def _move(
     job_id: str,
     before: Status,
     after: Status,
+    *,
     attempt: int | None,
-    values: Mapping[str, Any],
+    **values: Any,
 ) -> Job | None:
     if not may_move(before, after):
         raise ValueError(f"{before} -> {after} is no legal move")
     query = update(Job).where(Job.id == job_id, Job.status == before)
     if attempt is not None:
         query = query.where(Job.attempt == attempt)
-    ended = (
-        {"finished_at": func.now(), "lease_owner": None, "lease_expires_at": None}
-        if after in TERMINAL
-        else {}
-    )
+    ended = {"finished_at": func.now(), "lease_owner": None, "lease_expires_at": None} if after in TERMINAL else {}
     job = session.scalar(
         query.values(status=after, updated_at=func.now(), **ended, **values)
         .returning(Job)
@@ -102,7 +102,7 @@ def end_job(
 ) -> tuple[Job | None, list[Dispatch]]:
     """End one job and do what follows for its batch. Returns the job (None: not ours to end) and what to send next."""
     batch = lock_batch_of(session, job_id)
-    job = _move(session, batch, job_id, before, after, attempt, {"error": error, **values})
+    job = _move(session, batch, job_id, before, after, attempt=attempt, error=error, **values)
     if job is None or batch is None:
         return job, []
     if after is Status.FAILED and not batch.continue_on_error:
@@ -153,9 +153,7 @@ def take_window(session: Session, batch: Batch) -> list[Dispatch]:
     a count inside the locking statement would not (it reads the snapshot from before the wait).
     """
     in_flight = session.scalar(
-        select(func.count()).where(
-            Job.batch_id == batch.id, Job.status.in_(OPEN), Job.dispatched_at.is_not(None)
-        )
+        select(func.count()).where(Job.batch_id == batch.id, Job.status.in_(OPEN), Job.dispatched_at.is_not(None))
     )
     room = batch.max_concurrent - (in_flight or 0)
     if room <= 0:

@@ -62,11 +62,9 @@ def current_versions(session: Session, owner_id: str, profile_ids: set[str]) -> 
     """Return the current version of each profile that the owner may use; the others are left out."""
     visible = or_(Profile.owner_id == owner_id, Profile.owner_id.is_(None))
     rows = session.execute(
-        select(Profile.id, Profile.version).where(
-            Profile.id.in_(profile_ids), visible, Profile.archived_at.is_(None)
-        )
+        select(Profile.id, Profile.version).where(Profile.id.in_(profile_ids), visible, Profile.archived_at.is_(None))
     )
-    return {profile_id: version for profile_id, version in rows}
+    return {row.id: row.version for row in rows}
 
 
 def load_version(session: Session, profile_id: str, version: int) -> ProfileVersion:

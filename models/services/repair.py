@@ -36,9 +36,7 @@ def find_stranded(session: Session) -> list[Dispatch]:
 
 def give_up(session: Session) -> list[Dispatch]:
     """Fail jobs whose every attempt has lost its worker; returns what their batches send next."""
-    lost = select(Job.id, Job.attempt).where(
-        _expired(), Job.lease_owner.is_not(None), Job.attempt >= MAX_ATTEMPTS
-    )
+    lost = select(Job.id, Job.attempt).where(_expired(), Job.lease_owner.is_not(None), Job.attempt >= MAX_ATTEMPTS)
     found: list[Dispatch] = []
     for job_id, attempt in session.execute(lost.limit(AT_ONCE)).all():
         error = {
@@ -46,9 +44,7 @@ def give_up(session: Session) -> list[Dispatch]:
             "message": f"The worker was lost {attempt} times while it ran this job.",
             "details": {"attempts": attempt},
         }
-        _, following = moves.end_job(
-            session, job_id, Status.PROCESSING, Status.FAILED, attempt=attempt, error=error
-        )
+        _, following = moves.end_job(session, job_id, Status.PROCESSING, Status.FAILED, attempt=attempt, error=error)
         found += following
     return found
 
@@ -78,12 +74,9 @@ def find_orphaned(session: Session) -> list[Dispatch]:
 
 
 def find_dropped(session: Session) -> list[Dispatch]:
-    """Send the next step's message again for jobs that nobody took over between two steps. Same attempt: nothing ran."""
+    """Send the next step's message again where nobody took it over. Same attempt: nothing ran in between."""
     dropped = (
-        select(Job.id)
-        .where(_expired(), Job.lease_owner.is_(None))
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
+        select(Job.id).where(_expired(), Job.lease_owner.is_(None)).limit(AT_ONCE).with_for_update(skip_locked=True)
     )
     ids = session.scalars(
         update(Job)
@@ -109,12 +102,8 @@ def find_unclaimed(session: Session) -> list[Dispatch]:
 
 def find_idle(session: Session) -> list[Dispatch]:
     """Advance each open batch that has queued jobs and none on its way."""
-    on_its_way = select(Job.id).where(
-        Job.batch_id == Batch.id, Job.status.in_(OPEN), Job.dispatched_at.is_not(None)
-    )
-    idle = (
-        select(Batch.id).where(Batch.status.in_(OPEN), ~on_its_way.exists()).order_by(Batch.id).limit(AT_ONCE)
-    )
+    on_its_way = select(Job.id).where(Job.batch_id == Batch.id, Job.status.in_(OPEN), Job.dispatched_at.is_not(None))
+    idle = select(Batch.id).where(Batch.status.in_(OPEN), ~on_its_way.exists()).order_by(Batch.id).limit(AT_ONCE)
     found: list[Dispatch] = []
     for batch_id in session.scalars(idle).all():
         batch = moves.lock_batch(session, batch_id)

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from cards.card import Book, Card
 from cards.text import proper_nouns
 from models import db
+from models.db import Session
 from models.services import characters
 from providers.base import BadOutput, Completion, Prompt
 from tasks import prompts, replies
@@ -53,8 +52,7 @@ def find_candidates(source: str, name: str, most: int) -> list[str]:
     found = [
         noun.name
         for noun in proper_nouns(source)
-        if own not in {form.casefold() for form in (noun.name, *noun.aliases)}
-        and noun.name.casefold() not in own
+        if own not in {form.casefold() for form in (noun.name, *noun.aliases)} and noun.name.casefold() not in own
     ]
     return found[:most]
 
@@ -70,9 +68,7 @@ def entries_prompt(work: Work, card: Card, candidates: list[str], most: int) -> 
     known = asdict(card)
     inputs = {
         "source": work.source,
-        "card": {
-            field: list(v) if isinstance(v := known[field], tuple) else v for field in CARD["properties"]
-        },
+        "card": {field: list(v) if isinstance(v := known[field], tuple) else v for field in CARD["properties"]},
         "candidates": candidates,
         "max_entries": most,
     }

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from cards.card import Card
 from cards.lint import Finding, lint_card
 from cards.names import safe_card_name
 from cards.read import read_card
+from models.db import Session
 from models.services import characters
 from providers.base import BadOutput, Completion, Prompt
 from tasks import prompts, replies
@@ -38,9 +37,7 @@ def work(work: Work) -> Card:
             "The card has faults and is sent back.",
             faults=[finding.to_dict() for finding in findings],
         )
-        completion, reply = _repair(
-            work, prompt, reply, [f"{f.field}: {f.message} {f.fix}" for f in findings], round_
-        )
+        completion, reply = _repair(work, prompt, reply, [f"{f.field}: {f.message} {f.fix}" for f in findings], round_)
         card = build_card(work, completion, reply)
         findings = errors_of(card)
     work.log("info", f"Wrote {card.name}.", provider=work.provider.name, model=completion.model)
@@ -81,9 +78,7 @@ def existing_card(work: Work) -> dict[str, Any] | None:
     if not given:
         return None
     card = asdict(read_card(given))
-    return {
-        name: list(card[name]) if isinstance(card[name], tuple) else card[name] for name in CARD["properties"]
-    }
+    return {name: list(card[name]) if isinstance(card[name], tuple) else card[name] for name in CARD["properties"]}
 
 
 def _ask_for_card(work: Work, prompt: Prompt) -> tuple[Completion, dict[str, Any]]:
@@ -96,18 +91,14 @@ def _ask_for_card(work: Work, prompt: Prompt) -> tuple[Completion, dict[str, Any
         return _repair(work, prompt, completion.text, [str(fault)], 0)
 
 
-def _repair(
-    work: Work, asked: Prompt, card: Any, problems: list[str], index: int
-) -> tuple[Completion, dict[str, Any]]:
+def _repair(work: Work, asked: Prompt, card: Any, problems: list[str], index: int) -> tuple[Completion, dict[str, Any]]:
     text = card if isinstance(card, str) else json.dumps(card, ensure_ascii=False)
     slots = {
         "problems": "\n".join(f"- {problem}" for problem in problems),
         "card": text,
         "source": work.source,
     }
-    prompt = prompts.render(
-        work.claim.prompts, "repair_card", slots, CARD, {**asked.inputs, "problems": problems}
-    )
+    prompt = prompts.render(work.claim.prompts, "repair_card", slots, CARD, {**asked.inputs, "problems": problems})
     completion = work.ask(prompt, work.sampling(), index)
     return completion, replies.read_reply(completion.text, CARD)
 

@@ -1,0 +1,97 @@
+"""Real PostgreSQL and Redis for the whole suite, started once; each test finds the tables empty."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.embedded import Server, start_postgres, start_redis
+from tests.model_server import ModelServer
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    # A short path: sockets live in it.
+    with tempfile.TemporaryDirectory(prefix="cf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(home: Path) -> Iterator[Server]:
+    server = start_postgres(home)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(home: Path) -> Iterator[Server]:
+    server = start_redis(home)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def environment(home: Path, postgres: Server, redis_server: Server) -> Iterator[dict[str, str]]:
+    """The environment of every process of the product, this one included; no model server is set."""
+    from models import db
+
+    ours = {"DATABASE_URL": postgres.url, "REDIS_URL": redis_server.url, "CARDFORGE_HOME": str(home)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("OPENROUTER_API_KEY", "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "CORS_ORIGINS"):
+            patch.delenv(name, raising=False)
+        for name, value in ours.items():
+            patch.setenv(name, value)
+        yield dict(os.environ)
+        db.engine().dispose()
+
+
+@pytest.fixture(scope="session")
+def schema(environment: dict[str, str]) -> None:
+    from migrations import runner
+    from models import db
+
+    runner.upgrade(db.engine())
+
+
+@pytest.fixture
+def database(schema: None) -> Any:
+    """`models.db` on empty tables, with the built-in profiles in place."""
+    from sqlalchemy import text
+
+    from models import db
+    from models.services import profiles
+    from models.tables import Base
+
+    with db.transaction() as session:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        profiles.seed_builtins(session)
+    return db
+
+
+@pytest.fixture
+def owner(database: Any) -> str:
+    from models.services import keys
+
+    with database.transaction() as session:
+        return keys.first_owner(session).id
+
+
+@pytest.fixture
+def key(database: Any, owner: str) -> str:
+    """The secret of a key that may do everything."""
+    from models.services import keys
+
+    with database.transaction() as session:
+        return keys.create_key(session, owner, "tests", keys.SCOPES)[1]
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
