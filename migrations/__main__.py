@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 import settings
@@ -53,6 +54,8 @@ def make_ready(home: Path) -> None:
     runner.upgrade(db.engine())
     say(f"schema is at {db.SCHEMA_HEAD}")
     with db.transaction() as session:
+        # Several copies may start at once; the second finds everything there.
+        session.execute(select(func.pg_advisory_xact_lock(runner.LOCK)))
         for name in profiles.seed_builtins(session):
             say(f"profile {name} is ready")
         secret = keys.create_first_key(session)

@@ -8,15 +8,15 @@ import uuid
 
 
 def uuid7() -> uuid.UUID:
-    """Return a UUID of version 7: 48 bits of Unix milliseconds, then 74 random bits.
+    """Return a UUID of version 7: 48 bits of Unix milliseconds, 12 bits of their fraction, 62 random bits.
 
-    In the standard library from Python 3.14.
+    The fraction (RFC 9562, 6.2, method 3) keeps ids in order that one process makes within a millisecond. In the
+    standard library from Python 3.14.
     """
-    milliseconds = time.time_ns() // 1_000_000
-    raw = bytearray(milliseconds.to_bytes(6, "big") + os.urandom(10))
-    raw[6] = 0x70 | (raw[6] & 0x0F)
-    raw[8] = 0x80 | (raw[8] & 0x3F)
-    return uuid.UUID(bytes=bytes(raw))
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    fraction = nanoseconds * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") >> 2
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random)
 
 
 def new_id(prefix: str) -> str:

@@ -1,0 +1,99 @@
+"""Claims, fences and checkpoints: engine.md, lines 1, 2 and 7."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from models.errors import StaleAttempt
+from models.jobs import Job, Step
+from models.services import jobs
+from models.states import MOVES, TERMINAL, Status, may_move
+from tests.engine import jobs as work
+
+
+def test_terminal_states_have_no_way_out() -> None:
+    assert all(MOVES[status] == frozenset() for status in TERMINAL)
+    assert may_move(Status.QUEUED, Status.PROCESSING)
+    assert not may_move(Status.COMPLETED, Status.PROCESSING)
+
+
+def test_of_sixteen_deliveries_of_a_message_one_gets_the_claim(owner: str) -> None:
+    job = work.open_job(owner)
+    with ThreadPoolExecutor(16) as pool:
+        claims = list(pool.map(lambda _: work.claim(job.job_id), range(16)))
+    assert sum(claim is not None for claim in claims) == 1
+
+
+def test_a_step_waits_for_the_one_before_it(owner: str) -> None:
+    job = work.open_job(owner)
+    assert work.claim(job.job_id, "expand_lorebook") is None
+    first = work.claim(job.job_id)
+    assert first is not None
+    assert work.claim(job.job_id, "expand_lorebook") is None
+    work.finish(first)
+    assert work.claim(job.job_id, "expand_lorebook") is not None
+
+
+def test_a_redelivered_step_that_is_done_passes_on(owner: str) -> None:
+    job = work.open_job(owner)
+    first = work.claim(job.job_id)
+    assert first is not None
+    work.finish(first, {"made": 1})
+    again = work.claim(job.job_id)
+    assert again is not None
+    assert again.done
+
+
+def test_a_stale_attempt_writes_nothing(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    old = work.claim(job.job_id)
+    assert old is not None
+    with database.transaction() as session:
+        session.get_one(Job, job.job_id).attempt = 2
+    with pytest.raises(StaleAttempt):
+        work.finish(old, {"made": "too late"})
+    with database.transaction() as session:
+        step = session.get_one(Step, (job.job_id, 0))
+        assert (step.status, step.output) == (Status.PROCESSING, {})
+        with pytest.raises(StaleAttempt):
+            jobs.note_progress(session, old, 90, "late")
+    work.fail(old)
+    with database.transaction() as session:
+        assert session.get_one(Job, job.job_id).status == Status.PROCESSING
+
+
+def test_output_and_done_are_one_commit(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    claimed = work.claim(job.job_id)
+    assert claimed is not None
+    with pytest.raises(RuntimeError, match="crash"), database.transaction() as session:
+        jobs.finish_step(session, claimed, progress=50)
+        jobs.write_checkpoint(session, claimed, {"made": 1})
+        raise RuntimeError("crash")
+    with database.transaction() as session:
+        assert session.get_one(Step, (job.job_id, 0)).status == Status.PROCESSING
+        assert session.get_one(Job, job.job_id).progress == 0
+
+
+def test_progress_never_goes_back(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    claimed = work.claim(job.job_id)
+    assert claimed is not None
+    for progress in (30, 10):
+        with database.transaction() as session:
+            jobs.note_progress(session, claimed, progress, None)
+    with database.transaction() as session:
+        assert session.get_one(Job, job.job_id).progress == 30
+
+
+def test_a_job_ends_with_its_last_step(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    work.run(job.job_id)
+    with database.transaction() as session:
+        row = session.get_one(Job, job.job_id)
+        assert (row.status, row.progress, row.lease_owner) == (Status.COMPLETED, 100, None)
+        assert row.finished_at >= row.started_at >= row.created_at
+    assert work.claim(job.job_id, "export") is None

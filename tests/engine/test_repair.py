@@ -1,0 +1,150 @@
+"""What upkeep finds again: engine.md, line 8."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text, update
+
+from models.jobs import Job, Step
+from models.services import repair, workers
+from models.services.moves import Dispatch
+from models.states import Status
+from models.workers import Worker
+from tests.engine import jobs as work
+
+
+def find(database: Any) -> list[Dispatch]:
+    with database.transaction() as session:
+        return repair.find_stranded(session)
+
+
+def age(database: Any, job_id: str, **moments: timedelta) -> None:
+    """Make a job's moments lie in the past."""
+    with database.transaction() as session:
+        values = {name: func.now() - past for name, past in moments.items()}
+        session.execute(update(Job).where(Job.id == job_id).values(values))
+
+
+@pytest.fixture
+def claimed(owner: str) -> str:
+    job = work.open_job(owner)
+    assert work.claim(job.job_id) is not None
+    return job.job_id
+
+
+def test_nothing_is_found_where_all_is_well(database: Any, claimed: str) -> None:
+    assert find(database) == []
+
+
+def test_a_message_that_nobody_took_is_sent_again(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    age(database, job.job_id, dispatched_at=timedelta(seconds=61))
+    assert find(database) == [job]
+    assert find(database) == []
+
+
+def test_a_job_whose_lease_ran_out_begins_a_new_attempt(database: Any, claimed: str) -> None:
+    age(database, claimed, lease_expires_at=timedelta(seconds=1))
+    (again,) = find(database)
+    assert (again.job_id, again.attempt) == (claimed, 2)
+    assert work.claim(claimed, attempt=1) is None
+    assert work.claim(claimed, attempt=2) is not None
+    with database.transaction() as session:
+        assert session.get_one(Step, (claimed, 0)).attempts == 2
+
+
+def test_a_new_attempt_goes_on_from_the_first_undone_step(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    first = work.claim(job.job_id)
+    assert first is not None
+    work.finish(first)
+    assert work.claim(job.job_id, "expand_lorebook") is not None
+    age(database, job.job_id, lease_expires_at=timedelta(seconds=1))
+    (again,) = find(database)
+    done = work.claim(job.job_id, "generate", again.attempt)
+    assert done is not None
+    assert done.done
+    open_step = work.claim(job.job_id, "expand_lorebook", again.attempt)
+    assert open_step is not None
+    assert not open_step.done
+
+
+def test_a_lost_message_between_two_steps_costs_no_attempt(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    first = work.claim(job.job_id)
+    assert first is not None
+    work.finish(first)
+    age(database, job.job_id, lease_expires_at=timedelta(seconds=1))
+    assert find(database) == [job]
+
+
+def test_a_job_that_takes_its_workers_with_it_is_given_up(database: Any, owner: str) -> None:
+    batch_id, (poison,) = work.open_batch(owner, items=2, window=1)
+    for attempt in (1, 2):
+        assert work.claim(poison.job_id, attempt=attempt) is not None
+        age(database, poison.job_id, lease_expires_at=timedelta(seconds=1))
+        assert [found.attempt for found in find(database)] == [attempt + 1]
+    assert work.claim(poison.job_id, attempt=3) is not None
+    age(database, poison.job_id, lease_expires_at=timedelta(seconds=1))
+    (following,) = find(database)
+    assert following.job_id != poison.job_id, "its batch goes on with the next item"
+    with database.transaction() as session:
+        error = session.get_one(Job, poison.job_id).error
+        assert error is not None
+        assert error["code"] == "WORKER_LOST"
+    assert work.counts(batch_id)["failed"] == 1
+
+
+def test_a_batch_that_stands_still_is_moved_on(database: Any, owner: str) -> None:
+    _, sent = work.open_batch(owner, items=5, window=2)
+    with database.transaction() as session:  # as a web process leaves it that died before it committed the window
+        session.execute(update(Job).values(dispatched_at=None))
+    assert find(database) == sent
+
+
+def test_of_two_upkeeps_at_once_one_finds_everything(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    age(database, job.job_id, dispatched_at=timedelta(seconds=61))
+    with database.transaction() as session:
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": repair.LOCK})
+        found: list[Any] = []
+        other = threading.Thread(target=lambda: found.append(find(database)))
+        other.start()
+        other.join()
+        assert found == [[]]
+    assert find(database) == [job]
+
+
+def test_a_heartbeat_keeps_the_leases_of_its_own_worker_only(database: Any, owner: str) -> None:
+    mine, other = work.open_job(owner).job_id, work.open_job(owner).job_id
+    assert work.claim(mine, worker="w1") is not None
+    assert work.claim(other, worker="w2") is not None
+    for job_id in (mine, other):
+        age(database, job_id, lease_expires_at=timedelta(seconds=1))
+    with database.transaction() as session:
+        assert workers.beat(session, "w1", "host", 1, ["generation"]) == 1
+    assert [found.job_id for found in find(database)] == [other]
+
+
+def test_served_queues_are_those_of_workers_seen_lately(database: Any) -> None:
+    with database.transaction() as session:
+        workers.beat(session, "w1", "host", 1, ["generation", "lorebook"])
+        workers.beat(session, "w2", "host", 2, ["export"])
+        session.execute(
+            update(Worker).where(Worker.id == "w2").values(seen_at=func.now() - timedelta(seconds=31))
+        )
+        assert workers.served_queues(session) == {"generation", "lorebook"}
+        session.execute(update(Worker).values(seen_at=func.now() - timedelta(minutes=6)))
+        workers.forget_silent(session)
+        assert session.scalar(select(func.count()).select_from(Worker)) == 0
+
+
+def test_open_states_are_those_the_indexes_know() -> None:
+    from models.jobs import IS_OPEN
+    from models.states import OPEN
+
+    assert {status.value for status in OPEN} == {word for word in Status if f"'{word}'" in IS_OPEN}
