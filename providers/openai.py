@@ -66,6 +66,7 @@ class OpenAIProvider:
         self, prompt: Prompt, sampling: Sampling, *, cancelled: Callable[[], bool] = lambda: False
     ) -> Completion:
         """Send one chat request and return its answer, or raise the fault that it ended in."""
+        until = time.monotonic() + self._deadline
         try:
             with self._session.post(
                 self._url,
@@ -75,7 +76,7 @@ class OpenAIProvider:
                 stream=True,
                 allow_redirects=False,
             ) as response:
-                content = b"".join(self._chunks(response, time.monotonic() + self._deadline))
+                content = b"".join(self._chunks(response, until))
         except requests.Timeout as error:
             raise base.TimedOut(f"{self.name} did not answer in time.") from error
         except requests.RequestException as error:

@@ -134,9 +134,7 @@ def test_served_queues_are_those_of_workers_seen_lately(database: Any) -> None:
     with database.transaction() as session:
         workers.beat(session, "w1", "host", 1, ["generation", "lorebook"])
         workers.beat(session, "w2", "host", 2, ["export"])
-        session.execute(
-            update(Worker).where(Worker.id == "w2").values(seen_at=func.now() - timedelta(seconds=31))
-        )
+        session.execute(update(Worker).where(Worker.id == "w2").values(seen_at=func.now() - timedelta(seconds=31)))
         assert workers.served_queues(session) == {"generation", "lorebook"}
         session.execute(update(Worker).values(seen_at=func.now() - timedelta(minutes=6)))
         workers.forget_silent(session)

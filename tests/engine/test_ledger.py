@@ -1,0 +1,172 @@
+"""The ledger: engine.md, lines 4 and 5."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from models.batches import Batch
+from models.calls import Call
+from models.jobs import Job
+from models.services import calls
+from models.services.jobs import Claim
+from providers.base import BadOutput, Completion, Prompt, Sampling, Truncated
+from providers.openai import OpenAIProvider
+from tasks import retry
+from tasks.ask import ask, question_key
+from tasks.errors import StepFailed
+from tests.engine import jobs as work
+from tests.model_server import PRICE, ModelServer, Say
+
+PROMPT = Prompt("write_card", ({"role": "user", "content": "Write about the lamp."},), {"type": "object"})
+SAMPLING = Sampling(model="test/model", max_tokens=500)
+
+
+@pytest.fixture
+def provider(model_server: ModelServer) -> OpenAIProvider:
+    return OpenAIProvider(model_server.base_url, "test/model")
+
+
+@pytest.fixture
+def claim(owner: str) -> Claim:
+    _, (first, *_) = work.open_batch(owner, items=2, window=1)
+    claimed = work.claim(first.job_id)
+    assert claimed is not None
+    return claimed
+
+
+def booked(database: Any) -> Decimal:
+    with database.transaction() as session:
+        return session.scalar(select(func.coalesce(func.sum(Call.cost_usd), 0)))
+
+
+def test_an_answer_is_booked_to_call_job_and_batch(
+    database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    ask(claim, provider, PROMPT, SAMPLING)
+    with database.transaction() as session:
+        costs = [session.scalar(select(table.cost_usd)) for table in (Call, Batch)]
+        costs.append(session.get_one(Job, claim.job_id).cost_usd)
+    assert costs == [model_server.ledger.total] * 3
+
+
+def test_asking_again_asks_the_provider_nothing(
+    database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    first = ask(claim, provider, PROMPT, SAMPLING)
+    again = ask(claim, provider, PROMPT, SAMPLING)
+    assert again.text == first.text
+    assert len(model_server.ledger.charges) == 1
+    assert booked(database) == model_server.ledger.total
+
+
+def test_a_key_is_that_of_the_question_and_of_nothing_else() -> None:
+    key = question_key("generate", PROMPT, SAMPLING, 0)
+    assert key == question_key("generate", PROMPT, SAMPLING, 0)
+    assert key != question_key("generate", PROMPT, SAMPLING, 1)
+    assert key != question_key("export", PROMPT, SAMPLING, 0)
+    assert key != question_key("generate", PROMPT, Sampling("other/model", 500), 0)
+
+
+def test_failed_tries_are_booked_too(
+    database: Any,
+    claim: Claim,
+    provider: OpenAIProvider,
+    model_server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
+    model_server.script = [Say(503, {"error": {"message": "busy"}}), Say(text="", finish="stop")]
+    ask(claim, provider, PROMPT, SAMPLING)
+    with database.transaction() as session:
+        totals = calls.job_totals(session, claim.job_id)
+    assert totals.calls == 3
+    assert totals.cost_usd == model_server.ledger.total
+    assert totals.wasted_usd == model_server.ledger.charges[0] > 0
+
+
+def test_a_call_that_is_given_up_is_booked_before_the_job_fails(
+    database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    model_server.script = [Say(text="half", finish="length")]
+    with pytest.raises(Truncated):
+        ask(claim, provider, PROMPT, SAMPLING)
+    assert booked(database) == model_server.ledger.total > 0
+
+
+def test_a_provider_that_stays_away_is_given_up_after_the_last_try(
+    claim: Claim, provider: OpenAIProvider, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
+    model_server.script = [Say(503, {"error": {"message": "busy"}})] * (retry.TRIES + 1)
+    with pytest.raises(Exception, match="busy"):
+        ask(claim, provider, PROMPT, SAMPLING)
+    assert len(model_server.ledger.requests) == retry.TRIES
+
+
+def test_two_answers_to_one_question_are_both_booked_and_one_is_discarded(
+    database: Any, claim: Claim, model_server: ModelServer
+) -> None:
+    """As after a lease that ran out in the middle of a call: both were paid for, one is used."""
+    both = threading.Barrier(2)
+
+    class Slow(OpenAIProvider):
+        def complete(
+            self, prompt: Prompt, sampling: Sampling, *, cancelled: Callable[[], bool] = lambda: False
+        ) -> Completion:
+            both.wait()
+            return super().complete(prompt, sampling)
+
+    provider = Slow(model_server.base_url, "m")
+    threads = [threading.Thread(target=ask, args=(claim, provider, PROMPT, SAMPLING)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.transaction() as session:
+        discarded = session.scalars(select(Call.discarded).order_by(Call.discarded)).all()
+        totals = calls.job_totals(session, claim.job_id)
+    assert list(discarded) == [False, True]
+    assert totals.cost_usd == model_server.ledger.total
+    assert totals.wasted_usd > 0
+
+
+def test_a_spent_budget_stops_the_next_call(
+    database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    with database.transaction() as session:
+        session.execute(update(Batch).values(max_cost_usd=PRICE))
+    ask(claim, provider, PROMPT, SAMPLING)
+    with pytest.raises(StepFailed) as raised:
+        ask(claim, provider, PROMPT, SAMPLING, index=1)
+    assert raised.value.code == "BUDGET_EXCEEDED"
+    assert len(model_server.ledger.requests) == 1
+
+
+def test_ledger_rows_outlive_their_job(
+    database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    ask(claim, provider, PROMPT, SAMPLING)
+    with database.transaction() as session:
+        session.delete(session.get_one(Job, claim.job_id))
+    assert booked(database) == model_server.ledger.total
+
+
+@pytest.mark.parametrize(
+    ("tried", "dice", "asked", "seconds"), [(1, 0, None, 0.5), (3, 1, None, 4), (9, 1, None, 60), (1, 0, 30, 30)]
+)
+def test_waits_grow_jitter_and_honour_the_server(tried: int, dice: float, asked: float | None, seconds: float) -> None:
+    assert retry.delay(tried, dice, asked) == seconds
+
+
+def test_a_reply_of_the_wrong_shape_is_no_reply() -> None:
+    from tasks.replies import read_reply
+    from tasks.writing.shapes import ENTRIES
+
+    with pytest.raises(BadOutput, match=r"entries\[0\]\.keys is missing"):
+        read_reply('{"entries": [{"name": "x", "content": "y", "category": "place", "constant": true}]}', ENTRIES)
