@@ -32,7 +32,7 @@ def read_generation(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return one generation, valid and with its defaults; raises marshmallow's `ValidationError`."""
     kind = raw.get("kind", DEFAULT_KIND)
     if not isinstance(kind, str) or kind not in KINDS:
-        raise ValidationError(f"Is none of: {', '.join(KINDS)}.", "kind")
+        raise ValidationError({"kind": [f"Is none of: {', '.join(KINDS)}."]})
     return dict(schema_of(kind).load(raw))
 
 

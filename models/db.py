@@ -53,6 +53,7 @@ def connect(url: str) -> Engine:
         pool_timeout=30,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,  # an error's text goes to the log; what people submitted does not
         connect_args={"connect_timeout": 5, "application_name": "cardforge"},
     )
 

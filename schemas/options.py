@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from cards.errors import CardError
 from cards.formats import FORMATS
@@ -26,15 +26,6 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the option as `GET /options` shows it."""
-        shown = {"name": self.name, "group": self.group, "type": self.type, "default": self.default}
-        if self.low is not None:
-            shown |= {"minimum": self.low, "maximum": self.high}
-        if self.choices:
-            shown["choices"] = list(self.choices)
-        return {**shown, "description": self.description}
 
     def field(self) -> fields.Field:
         """Return the field that validates the option."""
@@ -127,3 +118,23 @@ OPTIONS = (
 )
 
 OptionsSchema = Strict.from_dict({option.name: option.field() for option in OPTIONS}, name="GenerationOptions")
+
+
+class OptionSchema(Schema):
+    """One option of the catalogue. ``minimum`` and ``maximum`` bound a number, or the length of a text."""
+
+    name = fields.String()
+    group = fields.String()
+    type = fields.String()
+    default = fields.Raw(allow_none=True, metadata={"description": "Null: what the profile says."})
+    minimum = fields.Float(attribute="low", allow_none=True)
+    maximum = fields.Float(attribute="high", allow_none=True)
+    choices = fields.List(fields.String())
+    description = fields.String()
+
+
+class OptionListSchema(Schema):
+    """The catalogue."""
+
+    options = fields.List(fields.Nested(OptionSchema))
+    total = fields.Integer()

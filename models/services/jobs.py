@@ -71,7 +71,7 @@ def insert_jobs(
     priority: str,
     request_id: str,
 ) -> list[str]:
-    """Write jobs and their steps with two statements, whatever their number; returns the ids in order."""
+    """Write jobs and their steps with a fixed number of statements, whatever their own; returns the ids in order."""
     ids = [new_id("job") for _ in new]
     session.execute(
         insert(Job),
@@ -90,7 +90,6 @@ def insert_jobs(
                 "request_id": request_id,
                 "status": Status.FAILED if job.error else Status.QUEUED,
                 "error": dict(job.error) if job.error else None,
-                "finished_at": func.now() if job.error else None,
             }
             for position, (job_id, job) in enumerate(zip(ids, new, strict=True), start=1)
         ],
@@ -103,6 +102,9 @@ def insert_jobs(
             for index, name in enumerate(job.steps)
         ],
     )
+    refused = [job_id for job_id, job in zip(ids, new, strict=True) if job.error]
+    if refused:
+        session.execute(update(Job).where(Job.id.in_(refused)).values(finished_at=func.now()))
     return ids
 
 

@@ -52,7 +52,7 @@ def write_cursor(place: str) -> str:
 def read_cursor(cursor: str) -> str:
     """Return the place that a cursor means; raises `Invalid` when it is none of ours."""
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Invalid(
             "This cursor is not one that a list has given out.",
