@@ -1,0 +1,1 @@
+"""The drawn portrait in layers: style, scene, figure, frame, lettering on one canvas."""

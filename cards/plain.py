@@ -1,0 +1,28 @@
+"""Our flat JSON: every field of a card at the root, so that readers of V1 can open it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cards.book import from_book, to_book
+from cards.card import Card
+from cards.fields import first_of, read_text
+from cards.v2 import read_shared_fields, shared_fields
+from cards.v3 import read_v3_fields, v3_fields
+
+
+def to_plain(card: Card) -> dict[str, Any]:
+    """All that the card holds, under the names of V3, with no ``spec`` around it."""
+    flat = {**shared_fields(card), **v3_fields(card)}
+    if card.book is not None:
+        flat["character_book"] = to_book(card.book, v3=True)
+    return flat
+
+
+def from_plain(source: Mapping[str, Any]) -> Card:
+    """The card of a flat object: ours, V1, or V1 with what SillyTavern puts at the root."""
+    fields = read_shared_fields(source) | read_v3_fields(source)
+    fields["creator_notes"] = fields["creator_notes"] or read_text(source, "creatorcomment")
+    book = source.get(first_of(source, "character_book", "book"))
+    return Card(**fields, book=from_book(book))
