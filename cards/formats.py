@@ -12,7 +12,7 @@ from cards.errors import CardError
 from cards.fields import to_json
 from cards.plain import to_plain
 from cards.png import embed
-from cards.portrait import draw_portrait
+from cards.portrait import portrait_of
 from cards.v1 import to_v1
 from cards.v2 import to_v2, to_v2_copy
 from cards.v3 import to_v3
@@ -43,7 +43,7 @@ def _json(to_object: Callable[[Card], dict[str, Any]]) -> Render:
 
 def render_png(card: Card, portrait: bytes | None = None) -> bytes:
     """The portrait with the card as ``chara`` (its V2 copy) and ``ccv3``; CardError for a broken portrait."""
-    picture = draw_portrait(card.name, tags=card.tags) if portrait is None else portrait
+    picture = portrait_of(card) if portrait is None else portrait
     return embed(picture, to_v2_copy(card), to_v3(card))
 
 

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 from PIL import Image
 
 from cards.art import figure, frame, scene, style
 from cards.art.canvas import Canvas
+from cards.card import Card
 from cards.errors import CardError
 
 DESIGN = (400.0, 600.0)  # design units; a picture of another shape gets more of one of them
 DETAIL = 2.5  # pixels drawn for each one delivered, in each direction
 MAX_BYTES = 250_000
 MIN_SIDE, MAX_SIDE = 16, 2048  # pixels
+# How a text speaks of somebody, in English, Spanish, German, French and Russian.
+SHE = re.compile(r"\b(?:she|her|hers|herself|ella|ihr|ihre|elle|она|её|ей)\b", re.IGNORECASE)
+HE = re.compile(r"\b(?:he|him|his|himself|él|er|sein|seine|il|он|его|ему)\b", re.IGNORECASE)
+
+
+def portrait_of(card: Card) -> bytes:
+    """A PNG of 400 x 600 pixels for ``card``, drawn as its texts speak of the character: she, he, or neither."""
+    text = f"{card.description} {card.personality}"
+    she, he = len(SHE.findall(text)), len(HE.findall(text))
+    hint = ["she"] if she > he else ["he"] if he > she else []
+    return draw_portrait(card.name, tags=[*card.tags, *hint])
 
 
 def draw_portrait(name: str, *, tags: Sequence[str] = (), size: tuple[int, int] = (400, 600)) -> bytes:

@@ -11,7 +11,7 @@ from cards.card import Card
 from cards.errors import CardError
 from cards.formats import FORMATS, render
 from cards.names import file_name
-from cards.portrait import draw_portrait
+from cards.portrait import portrait_of
 from models import db
 from models.db import Session
 from models.services import artifacts, batches, characters
@@ -38,7 +38,7 @@ def work(work: Work) -> Exported:
         card = characters.load_card(session, character)
         portrait = character.portrait
         width = batches.index_width(session, work.claim.batch_id)
-    portrait = portrait or draw_portrait(card.name, tags=card.tags)
+    portrait = portrait or portrait_of(card)
     pattern = work.option("filename_pattern") or DEFAULT_PATTERN
     files = []
     for name in work.option("format") or DEFAULT_FORMATS:

@@ -47,6 +47,7 @@ FIRES = [
     ("C05", card(personality="Dry.\\nPatient."), "personality"),
     ("C05", card(mes_example="<START>\n{{char}}: [insert line]"), "mes_example"),
     ("C05", entry(content="<think>hm</think> A brig."), "character_book.entries[0].content"),
+    ("C05", card(scenario="TODO: the harbour."), "scenario"),
     ("C06", card(description="{{char} sails."), "description"),
     ("C06", card(description="{{charr}} sails."), "description"),
     ("C06", card(description="{{original}} sails."), "description"),
@@ -85,6 +86,7 @@ FIRES = [
 ]
 
 PASSES = [
+    ("C05", card(description="Mara lo sabe todo.")),
     ("C05", card(first_mes='*Bars the door.* "I cannot let you pass, {{user}}."')),
     ("C06", card(description="{{// a note}}{{random::a::{{user}}}} {{char}} {{ user }}.")),
     ("C07", card(description="* sails\n* owes nobody.")),

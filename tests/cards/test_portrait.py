@@ -9,8 +9,9 @@ from PIL import Image, ImageChops, ImageFont
 from cards.art import lettering, style
 from cards.art.figure import BODIES, HAIR, HATS
 from cards.art.scene import LANDS
+from cards.card import Card
 from cards.errors import CardError
-from cards.portrait import draw_portrait
+from cards.portrait import draw_portrait, portrait_of
 
 NAMES = (
     "Sir Galahad",
@@ -113,3 +114,12 @@ def test_every_listed_scene_and_hat_can_be_drawn():
     assert hats <= {"none", *HATS, *BEHIND}
     assert len(HAIR) * len(BODIES) > 40
     assert {palette for row in style.TABLE["genres"] for palette in row["palettes"]} <= set(style.TABLE["palettes"])
+
+
+def test_a_portrait_follows_how_the_card_speaks_of_its_character() -> None:
+    drawn = {
+        portrait_of(Card(name="Mara Voss", description=text))
+        for text in ("She keeps her ship.", "He keeps his ship.", "The ship keeps.")
+    }
+    assert len(drawn) == 3
+    assert portrait_of(Card(name="Mara Voss", tags=("she",))) in drawn

@@ -1,0 +1,357 @@
+"""Description, personality, scenario and tags: which sentence goes where, and what is said when none does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from providers.offline.lists import count_cues, templates, words
+from providers.offline.notes import and_list, ended, lower_first, with_article
+from providers.offline.prose import compose, standing_alone, with_macro
+from providers.offline.reading import Line, Source, in_section
+
+BUDGETS = {"description": 260, "personality": 170, "scenario": 130}  # words
+ENOUGH = {"description": 40, "personality": 12, "scenario": 8}
+MAX_TAGS = 8
+LINKED = re.compile(r"(?:So|But|And|Or|Yet|Por eso|Pero|Y|Mais|Et|Aber|Und|Denn|Doch|Ma|E|Mas)[ ,]")
+PORTRAIT = re.compile(
+    r"\W*(?:\S+\s){1,4}?(?:is|was|had|has|wore|wears|lives|lived|worked|works|carries|kept|keeps|never|always|hated|loved|liked|feared"
+    r"|ist|war|hatte|trug|est|était|avait|portait|es|era|tenía|llevaba)\b(?!\s(?:not\s)?(?:\w+ing|now|gone|come|taken|put|seen|said|made)\b)"
+)
+TITLE_ROLES = {
+    "sir": "knight",
+    "captain": "captain",
+    "inspector": "detective",
+    "detective": "detective",
+    "dr": "doctor",
+    "dr.": "doctor",
+    "professor": "scholar",
+    "hauptmann": "hauptmann",
+    "capitana": "capitana",
+}
+CUED = {"en", "de", "es", "fr"}
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The lines of a source by the field they belong in; ``scenes`` are kept back for the greetings."""
+
+    description: tuple[Line, ...]
+    personality: tuple[Line, ...]
+    scenario: tuple[Line, ...]
+    scenes: tuple[Line, ...]
+
+
+def sort_lines(source: Source) -> Sorted:
+    """Give every sentence to at most one field, by section first and by what it talks about second."""
+    usable = [line for line in source.lines if not line.spoken and _understandable(line, source)]
+    if source.is_narrative:
+        usable = [line for line in usable if line.note or not re.search(r"\bnow\b", line.text)]
+    homes: dict[str, list[Line]] = {"description": [], "personality": [], "scenario": [], "world": [], "story": []}
+    seen: set[str] = set()
+    for line in usable:
+        if line.text not in seen:
+            homes[_home(line, source)].append(line)
+            seen.add(line.text)
+    _balance(homes, source)
+    scenario, scenes = _situation(homes, source)
+    return Sorted(
+        tuple(_within(homes["description"], "description", source)),
+        tuple(_within(homes["personality"], "personality", source)),
+        tuple(scenario),
+        tuple(scenes),
+    )
+
+
+def _understandable(line: Line, source: Source) -> bool:
+    """Not a sentence whose pronoun stands for nobody we know of, nor one that answers the sentence before."""
+    if LINKED.match(line.text):
+        return False
+    return not (line.follows and not line.about) and len(line.text) > 3
+
+
+def _home(line: Line, source: Source) -> str:
+    """The field a sentence belongs in: by its section, by whom it is about, by its words."""
+    if source.is_narrative and not line.note and not is_portrait(line):
+        return "scenario" if not line.about and _is_now(line, source) else "story"
+    for field in ("personality", "scenario", "description"):
+        if in_section(line, field):
+            return field if field != "scenario" or _is_now(line, source) else "world"
+    if line.note and in_section(line, "world"):
+        return "world"
+    if source.is_main(line.about) or _mentions(line, source):
+        return _home_of_own(line, source)
+    scene = _is_now(line, source) and not line.about and not leans_on_another(line, source)
+    return "scenario" if scene else "world"
+
+
+def _home_of_own(line: Line, source: Source) -> str:
+    """The field for a sentence about the character, or with the character in it, by its words."""
+    scores = {topic: _score(line, topic, source) for topic in ("description", "personality", "scenario")}
+    if scores["scenario"] > 1 or (scores["scenario"] and not scores["description"] + scores["personality"]):
+        return "scenario"
+    if not source.is_main(line.about) and not line.note:
+        return "world" if line.about else "description"
+    shows = scores["personality"] and scores["personality"] >= scores["description"] and line.place
+    return "personality" if shows else "description"
+
+
+def is_portrait(line: Line) -> bool:
+    """Whether a sentence of a story says how somebody is, rather than what they do next."""
+    return bool(PORTRAIT.match(line.text))
+
+
+def _score(line: Line, topic: str, source: Source) -> float:
+    return count_cues(line.text, source.code, topic)
+
+
+def _is_now(line: Line, source: Source) -> bool:
+    return count_cues(line.text, source.code, "scenario") > 0
+
+
+def _mentions(line: Line, source: Source) -> bool:
+    return any(form in line.text for form in source.forms)
+
+
+def _balance(homes: dict[str, list[Line]], source: Source) -> None:
+    """Move lines so that no field is empty while a neighbour has several that would do."""
+    about = homes["description"]
+    if sum(len(line.text.split()) for line in about) < ENOUGH["description"]:
+        told = [line for line in homes["story"] if source.is_main(line.about) and len(line.text.split()) > 7]
+        about += told[:4]
+    if not homes["personality"] and len(about) > 2:
+        best = max(about[1:], key=lambda line: (_score(line, "personality", source), line.place))
+        if _score(best, "personality", source) or source.code not in CUED:
+            homes["personality"].append(best)
+            about.remove(best)
+    if not about and homes["personality"]:
+        about.append(homes["personality"].pop(0))
+    if not about and homes["scenario"]:
+        about.append(homes["scenario"].pop(0))
+    if not about and homes["world"]:
+        about.append(homes["world"].pop(0))
+
+
+def _situation(homes: dict[str, list[Line]], source: Source) -> tuple[list[Line], list[Line]]:
+    """The scenario's lines, and those kept back to open greetings with."""
+    now = homes["scenario"]
+    named_now = {noun.name for noun in source.nouns for line in now if noun.name in line.text}
+    around = [line for line in homes["world"] if _is_setting(line, source)]
+    near = [line for line in around if line.about in named_now] or ([] if now else around)
+    scenes = _pick_scenes(around, source)
+    chosen = now + [line for line in near if line not in scenes][: max(1, 4 - len(now))]
+    if not chosen and len(scenes) > 1:
+        chosen = [scenes.pop()]
+    return _within(chosen, "scenario", source), scenes
+
+
+def _is_setting(line: Line, source: Source) -> bool:
+    kinds = {noun.name: noun.kind for noun in source.nouns}
+    if not line.about:
+        cued = count_cues(line.text, source.code, "world") + count_cues(line.text, source.code, "scenario")
+        return (cued > 0 or source.code not in CUED) and not leans_on_another(line, source)
+    told = kinds.get(line.about) in {"place", "faction"} or count_cues(line.text, source.code, "world") > 1
+    return told and not leans_on_another(line, source)
+
+
+def _pick_scenes(around: list[Line], source: Source) -> list[Line]:
+    """Up to three sentences that show a place rather than tell a story; the scenario keeps the others."""
+    kinds = {noun.name: noun.kind for noun in source.nouns}
+    fit = [
+        line
+        for line in around
+        if 5 <= len(line.text.split()) <= 32
+        and line.text[-1] not in "?:;"
+        and not line.note
+        and (kinds.get(line.about) == "place" or (not line.about and _is_now(line, source)))
+        and not leans_on_another(line, source)
+    ]
+    fit.sort(
+        key=lambda line: (kinds.get(line.about) == "place", count_cues(line.text, source.code, "world")), reverse=True
+    )
+    spare = max(0, len(around) - 1)
+    return fit[: min(3, spare)]
+
+
+def leans_on_another(line: Line, source: Source) -> bool:
+    """Whether the sentence has pronouns and no name that they could stand for."""
+    named = any(form in line.text for noun in source.nouns for form in (noun.name, *noun.aliases))
+    if re.search(r"\b(?:his|her|he|she|him)\b", line.text.lower()) and source.code == "en" and not line.about:
+        return True
+    loose = r"\b(?:it|its|they|them|their|he|she|him|his|her|this|that one|there)\b"
+    return line.follows or (
+        source.code == "en" and bool(re.search(loose, line.text.lower())) and not (named and line.about)
+    )
+
+
+def _within(lines: Sequence[Line], field: str, source: Source) -> list[Line]:
+    """The lines that fit the field's budget, best first, back in source order."""
+    cost = {line.place: max(len(line.text.split()), len(line.text) // 8) for line in lines}
+    if sum(cost.values()) <= BUDGETS[field]:
+        return sorted(lines, key=lambda line: line.place)
+
+    def worth(line: Line) -> float:
+        lead = 2.0 if line.place < 4 else 0.0
+        return _score(line, field, source) + lead + 3 * in_section(line, field) - cost[line.place] / 40
+
+    kept: list[Line] = []
+    left = BUDGETS[field]
+    for line in sorted(lines, key=lambda one: (-worth(one), one.place)):
+        if cost[line.place] <= left:
+            kept.append(line)
+            left -= cost[line.place]
+    return sorted(kept, key=lambda line: line.place)
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+def write_description(parts: Sorted, source: Source) -> str:
+    """The description, in the source's own sentences; one made of the phrase where the source is only a phrase."""
+    if source.concept:
+        return _concept(source)
+    text = compose(parts.description, source)
+    if text:
+        return text
+    words_ = " ".join(source.text.split())
+    return ended(words_) if re.search(r"\w", words_) else _fallback(source, "blank")
+
+
+def _concept(source: Source) -> str:
+    fallback = templates(source.code)["fallback"]
+    phrase = lower_first(source.concept) if source.code == "en" and not _is_named(source) else source.concept
+    if _is_named(source) and source.concept.casefold() == source.name.casefold():
+        return ended(source.name)
+    phrase = re.sub(r"^(?:a|an)\s", "", phrase, flags=re.IGNORECASE)
+    article = with_article(phrase)[: -len(phrase)].strip()
+    return str(fallback["concept"]).replace("<a> ", f"{article} " if article else "").replace("<concept>", phrase)
+
+
+def _is_named(source: Source) -> bool:
+    """Whether the phrase itself holds a name ("Baron Ulric"), not only a description of somebody."""
+    return any(noun.name in source.concept for noun in source.nouns) or (
+        source.concept.istitle() and len(source.concept.split()) > 1
+    )
+
+
+def write_personality(parts: Sorted, source: Source) -> str:
+    """The personality in the source's own sentences, else a plain statement of the traits or the role it names."""
+    text = with_macro(compose(parts.personality, source), source)
+    found = traits(source)
+    if text and len(text.split()) >= ENOUGH["personality"]:
+        return text
+    extra = ""
+    if found:
+        named = [trait for trait in found if trait not in text.lower()]
+        listed = and_list(named) if source.code == "en" else ", ".join(named)
+        extra = _fallback(source, "personality_traits").replace("<traits>", listed) if named else ""
+    elif source.code in CUED and not text:
+        extra = _role_sentence(source)
+    joined = f"{extra} {text}".strip()
+    return joined or _role_sentence(source)
+
+
+def _role_sentence(source: Source) -> str:
+    role = role_of(source)
+    if role and source.code == "en":
+        return _fallback(source, "personality").replace("<role>", role)
+    if source.code in CUED:
+        return _fallback(source, "personality_bare")
+    return _fallback(source, "personality").replace("<role>", source.concept or source.name)
+
+
+def write_scenario(parts: Sorted, source: Source, where: str) -> str:
+    """The situation at the start, and where {{user}} comes in."""
+    text = with_macro(compose(parts.scenario, source), source)
+    role = role_of(source)
+    if where and not text:
+        meeting = _fallback(source, "scenario_where").replace("<where>", where)
+    elif role and not text and source.code == "en":
+        meeting = _fallback(source, "scenario_role").replace("<role>", role)
+    else:
+        meeting = _fallback(source, "scenario")
+    if source.code not in CUED and text:
+        return text
+    return f"{text} {with_macro(meeting, source)}".strip()
+
+
+def _fallback(source: Source, key: str) -> str:
+    return str(templates(source.code)["fallback"][key])
+
+
+def traits(source: Source) -> list[str]:
+    """Words of character in the sentences about the character, in order, as the source has them."""
+    own = " ".join(line.text for line in source.lines if source.is_main(line.about)) or source.text
+    found = [word.lower() for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", own)]
+    return list(dict.fromkeys(word for word in found if word in words("traits")))[:5]
+
+
+def role_of(source: Source) -> str:
+    """ "a young knight", as the source puts it; "" where it does not say (English only: elsewhere cases bend it)."""
+    if source.code != "en":
+        return ""
+    if source.concept and not _is_named(source):
+        return with_article(re.sub(r"^(?:a|an|the)\s", "", lower_first(source.concept)))
+    for line in source.lines:
+        match = re.search(
+            r"\b(?:is|was)\s(?:\d+ and\s|\d+, )?((?:an?|the)\s(?:[\w'’-]+\s){0,3}?([\w'’-]+))(?=[\s,.;]|$)", line.text
+        )
+        while match and source.is_main(line.about):
+            head = match.group(2).lower()
+            if head in words("roles"):
+                return match.group(1)
+            match = re.match(rf"(?:.*?)\b((?:{re.escape(match.group(1))})\s([\w'’-]+))", line.text)
+            if match and len(match.group(1).split()) > 6:
+                break
+    return ""
+
+
+def write_tags(source: Source) -> list[str]:
+    """4 to 8 tags from the source: who, what kind, what genre, what place; never the name."""
+    found = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", _introduction(source).lower())
+    everywhere = re.findall(r"[^\W\d_]+", source.text.lower())
+    roles = [word for word in dict.fromkeys(found) if word in words("roles")]
+    if source.concept and not _is_named(source) and source.code in CUED:
+        roles = [word for word in dict.fromkeys(found) if len(word) > 2]
+    places = [word for word in dict.fromkeys(everywhere) if word in words("places", "tags")]
+    genre = (
+        []
+        if source.genre == "plain"
+        else [{"scifi": "sci-fi", "cosy": "slice of life"}.get(source.genre, source.genre)]
+    )
+    gender = {"he": ["male"], "she": ["female"]}.get(source.gender, [])
+    titled = [TITLE_ROLES[word] for form in source.forms for word in form.lower().split()[:1] if word in TITLE_ROLES]
+    tags = [*titled, *roles[:3], *genre, *traits(source)[:3], *places[:2], *gender]
+    names = (
+        {part.lower() for form in source.forms for part in (form, *form.split())}
+        if not source.concept
+        else {source.name.lower()}
+    )
+    kept = [tag for tag in dict.fromkeys(tags) if tag not in names]
+    return [
+        *kept,
+        *(tag for tag in ("original character", "roleplay", "character study", "open scenario") if len(kept) < 4),
+    ][:MAX_TAGS]
+
+
+def _introduction(source: Source) -> str:
+    """What is said of who the character is: "a young knight", else the first sentences about them."""
+    own = [line.text for line in source.lines if source.is_main(line.about) and not line.spoken]
+    return (
+        role_of(source)
+        or " ".join(re.split(r"\b(?:of|with|who|to|by|from|and)\b", line)[0] for line in own[:4])
+        or source.concept
+    )
+
+
+def write_notes(parts: Sorted, source: Source) -> str:
+    """The creator's notes: what this draft is made of."""
+    notes = templates(source.code)["notes"]
+    short = len(source.lines) < 3
+    return str(notes["text"]).replace("<verbatim>", str(notes["verbatim_short" if short else "verbatim"]))
+
+
+def first_facts(parts: Sorted, source: Source) -> list[str]:
+    """The lines about the character that stand on their own, description first."""
+    return [standing_alone(line, source) for line in (*parts.description, *parts.personality)]

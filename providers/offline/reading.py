@@ -1,0 +1,229 @@
+"""Reading a source: its lines, who each is about, what was said aloud, and by whom."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from cards.text import Block, ProperNoun, blocks, language, main_character, proper_nouns, split_sentences
+from cards.text_blocks import word_list
+from providers.offline.lists import cues, is_section
+from providers.offline.notes import ended, sentence_of_label, sentence_of_note, upper_first
+from providers.offline.speech import QUOTED, Quote, quotes_of
+from providers.offline.subjects import Spotter, shown_name
+
+GENDERS = {"he": "he him his himself", "she": "she her hers herself", "they": "themself"}
+IS_SPEECH = re.compile(r"[\"“”«»„「」]|^\s*[—–]")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sentence of the source, ready to be read as prose, and what is known of where it came from.
+
+    ``about`` is the name of its subject ("" where unclear), ``follows`` whether the subject is only a pronoun.
+    """
+
+    text: str
+    place: int
+    paragraph: int
+    section: str = ""
+    about: str = ""
+    follows: bool = False
+    spoken: bool = False
+    thing: str = ""
+    note: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source that was read: everything the fields of a card are written from."""
+
+    text: str
+    code: str
+    name: str
+    forms: tuple[str, ...]
+    gender: str
+    genre: str
+    nouns: tuple[ProperNoun, ...]
+    lines: tuple[Line, ...]
+    quotes: tuple[Quote, ...]
+
+    @property
+    def is_narrative(self) -> bool:
+        """Whether the source tells a story (much speech, many sentences) rather than describing somebody."""
+        spoken = sum(line.spoken for line in self.lines)
+        return spoken > 5 and spoken * 5 > len(self.lines)
+
+    @property
+    def concept(self) -> str:
+        """The source itself where it is only a phrase ("grumpy dragon librarian"), else ""."""
+        words_ = self.text.split()
+        bare = len(self.lines) <= 1 and len(words_) <= 6 and not re.search(r"[.!?。！？:：]", self.text.strip()[:-1])
+        return " ".join(words_).strip(" .!?…。！？\"'") if bare else ""
+
+    def is_main(self, about: str) -> bool:
+        """Whether ``about`` names the character of the card."""
+        return about == self.name or about in self.forms
+
+
+def read(text: str, name: str | None = None) -> Source:
+    """Read ``text`` as a source about ``name`` (None: whoever it is about)."""
+    code = language(text)
+    nouns = tuple(proper_nouns(text))
+    main = (name or "").strip() or main_character(text) or "???"
+    if main == "???":
+        main = "Unnamed"
+    forms = _forms(main, nouns)
+    parts = blocks(text)
+    spotter = Spotter(nouns, forms, main, code)
+    spotter.learn_genders([one for block in parts if block.kind == "prose" for one in split_sentences(block.text)])
+    lines = _lines(parts, spotter, code)
+    gender = _gender(lines, parts, main)
+    return Source(
+        text=text,
+        code=code,
+        name=main,
+        forms=forms,
+        gender=gender,
+        genre=_genre(text),
+        nouns=nouns,
+        lines=tuple(lines),
+        quotes=tuple(quotes_of(parts, forms, nouns, code, spotter)),
+    )
+
+
+def _forms(main: str, nouns: tuple[ProperNoun, ...]) -> tuple[str, ...]:
+    """All the ways the text names ``main``, longest first."""
+    forms = {main, shown_name(main)}
+    if shown_name(main) != main:
+        forms |= {*re.findall(r"[\"“](\w+)[\"”]", main), shown_name(main).split()[0], shown_name(main).split()[-1]}
+    own = {word.casefold() for word in main.split()}
+    for noun in nouns:
+        known = [noun.name, *noun.aliases]
+        folded = {form.casefold() for form in known}
+        shares = noun.kind in {"person", "unknown"} and own & {word for form in folded for word in form.split()[-2:]}
+        if main.casefold() in folded or (shares and noun.kind == "person" and _same_person(main, noun)):
+            forms.update(known)
+            break
+    forms |= _real_names(forms, nouns)
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _real_names(forms: set[str], nouns: tuple[ProperNoun, ...]) -> set[str]:
+    """ "la capitana se llama Remedios Aldana", in a text about "la capitana Lluvia": the same person."""
+    titles = {
+        word.lower()
+        for noun in nouns
+        for line in noun.sentences
+        for form in forms
+        for word in re.findall(rf"(\w+) {re.escape(form)}\b", line)
+    } & word_list("titles")
+    named = r"(?:se llama|se llamaba|heißt|hieß|s'appelle|real name is|true name is|real name was)"
+    return {
+        noun.name
+        for noun in nouns
+        for line in noun.sentences
+        if re.search(rf"{named} {re.escape(noun.name)}", line) and titles & set(line.lower().split())
+    }
+
+
+def _same_person(main: str, noun: ProperNoun) -> bool:
+    own = main.casefold().split()
+    return any(
+        form.casefold().split() in ([own[0]], [own[-1]])
+        or main.casefold() in form.casefold()
+        or form.casefold() in main.casefold()
+        for form in (noun.name, *noun.aliases)
+    )
+
+
+# --- lines ------------------------------------------------------------------------------------------------------
+
+
+def _lines(parts: list[Block], spotter: Spotter, code: str) -> list[Line]:
+    """Every sentence of the text with its subject; notes are written out first."""
+    found: list[Line] = []
+    for block in parts:
+        if block.kind == "heading" or _is_name_label(block) or _is_quote_section(block):
+            continue
+        dialogue = block.kind == "prose" and bool(re.match(r"\s*[—–]\s*\S", block.text))
+        for raw in _sentences_of(block, spotter.shown(block), code):
+            if raw.endswith(":.") or not re.search(r"\w", raw):
+                continue
+            spoken = dialogue or _is_spoken(raw)
+            thing = spotter.thing if spotter.paragraph == block.paragraph else ""
+            about, follows = spotter.subject(raw, block)
+            note = block.kind != "prose"
+            found.append(Line(raw, len(found), block.paragraph, block.section, about, follows, spoken, thing, note))
+    if not found:
+        found = [Line(ended(block.text), place, 0) for place, block in enumerate(parts) if len(parts) > 1]
+    return found
+
+
+def _is_spoken(sentence: str) -> bool:
+    """Whether somebody speaks in the sentence. A word or two in quotation marks is no speech."""
+    said = [next(filter(None, match.groups())) for match in QUOTED.finditer(sentence)]
+    if said:
+        return any(len(one.split()) > 2 or one[-1] in ",.!?…" or (not one.isascii() and len(one) > 6) for one in said)
+    return bool(re.match(r"\s*[—–]\s", sentence)) or len(re.findall(r"[\"“”]", sentence)) % 2 == 1
+
+
+def _is_name_label(block: Block) -> bool:
+    return (block.kind == "label" and block.label.casefold().endswith("name")) or block.label in {
+        "名前",
+        "姓名",
+        "名字",
+        "이름",
+        "Nombre",
+        "Nom",
+        "Имя",
+    }
+
+
+def _is_quote_section(block: Block) -> bool:
+    return block.kind != "prose" and is_section(f"{block.section} {block.label}", "quotes")
+
+
+def _sentences_of(block: Block, name: str, code: str) -> list[str]:
+    if block.kind == "label":
+        return [sentence_of_label(block.label, block.text, name, code)]
+    if block.kind == "bullet" and is_section(f"{block.section} {block.label}", "world"):
+        return [ended(upper_first(block.text))]
+    if block.kind == "bullet":
+        if len(split_sentences(block.text)) > 1:
+            return [ended(upper_first(one)) for one in split_sentences(block.text)]
+        return [sentence_of_note(block.text, name) if code == "en" else ended(upper_first(block.text))]
+    found = split_sentences(block.text)
+    # "Her crew of four includes:" leads up to a list that is read on its own.
+    return [ended(one) for one in found if not one.endswith((":", "："))]
+
+
+def _gender(lines: list[Line], parts: list[Block], main: str) -> str:
+    """ "he", "she" or "they": by the pronouns of the sentences about the character."""
+    own = " ".join(line.text for line in lines if line.about == main) or " ".join(line.text for line in lines)
+    found = Counter(word.lower() for word in re.findall(r"[^\W\d_]+", own))
+    score = {gender: sum(found[word] for word in forms.split()) for gender, forms in GENDERS.items()}
+    labels = [block.text.casefold() for block in parts if block.label.casefold() in {"gender", "sex", "pronouns"}]
+    for label in labels:
+        if label.startswith(("female", "woman", "she")):
+            return "she"
+        if label.startswith(("male", "man", "he")):
+            return "he"
+    best = max(score, key=lambda gender: score[gender])
+    return best if score[best] else "they"
+
+
+def _genre(text: str) -> str:
+    found = Counter(re.findall(r"[^\W\d_]+", text[:30_000].lower()))
+    scores = {
+        genre: sum(min(found[word], 3) for word in set(str(listed).split()))
+        for genre, listed in cues()["genre"].items()
+    }
+    best = max(scores, key=lambda genre: scores[genre])
+    return best if scores[best] else "plain"
+
+
+def in_section(line: Line, kind: str) -> bool:
+    """Whether the heading over the line is one of ``kind`` (cues.toml, [sections])."""
+    return is_section(line.section, kind)
