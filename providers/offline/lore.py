@@ -10,7 +10,7 @@ from cards.text import ProperNoun, estimate_tokens
 from cards.text_blocks import stop_words, word_list
 from providers.offline.fields import leans_on_another
 from providers.offline.lists import count_cues
-from providers.offline.prose import standing_alone, with_determiner
+from providers.offline.prose import standing_alone
 from providers.offline.reading import Line, Source
 
 MAX_SENTENCES = 6
@@ -197,34 +197,25 @@ def _short_forms(noun: ProperNoun) -> list[str]:
         # "Karst" of "Duke of Karst" would be the town; two words are safe to stand alone.
         return [tail] if len(tail.split()) > 1 else []
     plain = [word for word in words if word.casefold().rstrip(".") not in titles]
-    heads = word_list("places_are") | word_list("factions_are") | word_list("things_are") | word_list("events_are")
     if noun.kind == "person":
         return [" ".join(plain), *reversed(plain)]
-    # "Odile" of "Empress Odile", "Tejo" of "Villa Tejo"; not "Street" of "Quay Street".
-    last = words[-1]
-    return [last] if last.casefold() not in heads and len(last) > 4 and last[0].isupper() else []
+    # "Odile" of "Empress Odile". Not "Street" of "Quay Street", nor "Helping" of a ship of that name: common words fire
+    # on everything, and a short form that the text itself uses is among the aliases already.
+    return plain[-1:] if len(plain) < len(words) and len(plain[-1:]) == 1 and len(plain[-1]) > 4 else []
 
 
 def _second_form(noun: ProperNoun, key: str, source: Source) -> list[str]:
-    """A second key for a name that has only one form: how the text writes it, or its other number."""
-    written = with_determiner(noun.name, source)
+    """A second key for a name that has only one form, where a front end's whole-word search would miss it.
+
+    A key that merely holds the first one ("the Thornhart", "Arrendal's") would fire on nothing new.
+    """
     if noun.kind == "faction" and key.endswith("s") and not key.endswith("ss"):
         return [key[:-1]]
-    if noun.kind == "faction" and len(key.split()) == 1 and not key.endswith("s"):
+    if noun.kind == "faction" and len(key.split()) == 1:
         return [f"{key}s"]
-    if written not in (noun.name, key):
-        return [written]
-    return [_possessive(key, source.code)] if source.code in POSSESSIVES else []
-
-
-def _possessive(key: str, code: str) -> str:
-    """The name as it stands before what belongs to it: "Karst's", "Rabensteins", "de Puerto Alba"."""
-    if code == "de" and key[-1] in "sxzß":
-        return f"von {key}"
-    return POSSESSIVES[code].format(key)
-
-
-POSSESSIVES = {"en": "{}'s", "de": "{}s", "fr": "de {}", "es": "de {}", "it": "di {}", "pt": "de {}", "nl": "van {}"}
+    if source.code == "de" and key[-1] not in "sxzß":
+        return [f"{key}s"]  # the genitive has no apostrophe: "Rabensteins Turm"
+    return []
 
 
 # --- world ------------------------------------------------------------------------------------------------------

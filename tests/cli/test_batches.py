@@ -1,0 +1,137 @@
+"""Sources in, files out: what may be read, and under which names things are saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli import batches, demo, show
+from cli.batches import SourceError
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b" \n\t\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "is not a text file"),
+        ("Straße".encode("latin-1"), "is not UTF-8 text (byte 4)"),
+        ("name".encode("utf-16"), "is not a text file"),
+    ],
+)
+def test_an_unusable_source_is_named_with_the_reason(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as raised:
+        batches.read_source(path)
+    assert said in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+def test_a_missing_source_or_a_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="No such file"):
+        batches.read_source(tmp_path / "none.txt")
+    with pytest.raises(SourceError, match="Is a directory"):
+        batches.read_source(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes("\ufeffÄnne, 守り人".encode())
+    assert batches.read_source(path) == "Änne, 守り人"
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('attachment; filename="Sir Galahad.png"', "Sir Galahad.png"),
+        ("attachment; filename=plain.json", "plain.json"),
+        (
+            "attachment; filename=\"_.png\"; filename*=UTF-8''Capitana%20Lluvia%20%C3%B1.png",
+            "Capitana Lluvia ñ.png",
+        ),
+        ("attachment; filename*=utf-8'en'%E5%AE%88.json", "守.json"),
+        ('attachment; filename="a;b.json"', "a;b.json"),
+        (r'attachment; filename="say \"hi\".json"', "say _hi_.json"),
+        ('attachment; filename="../../etc/passwd"', "passwd"),
+        (r'attachment; filename="C:\\windows\\x.png"', "x.png"),
+        ("attachment; filename*=UTF-8''..%2F..%2F.bashrc", "bashrc"),
+        ("attachment; filename*=UTF-8''a%00b%1B%5B31m.png", "ab[31m.png"),
+        ('attachment; filename="CON.json"', "CON_.json"),
+        ('attachment; filename=".."', "item_1.json"),
+        ("attachment; filename*=klingon''%41.png", "item_1.json"),
+        ("attachment", "item_1.json"),
+        ("", "item_1.json"),
+    ],
+)
+def test_the_servers_file_name_is_taken_but_made_safe(header: str, name: str) -> None:
+    assert batches.file_name(header, "item_1.json") == name
+
+
+def test_a_long_name_keeps_its_extension() -> None:
+    name = batches.safe_name("守" * 200 + ".png")
+    assert name.endswith("守.png")
+    assert len(name.encode()) <= batches.NAME_LIMIT
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    marks = ("item_7", "v2")
+    for expected in ("a.json", "a_item_7.json", "a_item_7_v2.json", "a_item_7_v2_2.json", "a_item_7_v2_3.json"):
+        path = batches.place(tmp_path, "a.json", marks, expected.encode(), ())
+        assert path.name == expected
+        path.write_text(expected)
+
+
+def test_a_file_saved_before_is_not_saved_again(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("same")
+    assert batches.place(tmp_path, "a.json", ("item_1", "v2"), b"same", ()).name == "a.json"
+    taken = {tmp_path / "a.json"}
+    assert batches.place(tmp_path, "a.json", ("item_1", "v2"), b"same", taken).name == "a_item_1.json"
+
+
+def test_the_demo_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
+    for name in ("mine.json", "theirs.json"):
+        (tmp_path / name).touch()
+    demo.remember(tmp_path, [batches.Outcome("item_1", "a", "completed", files=[tmp_path / "mine.json"])])
+    demo.forget_last(tmp_path)
+    assert [path.name for path in tmp_path.glob("*.json") if not path.name.startswith(".")] == ["theirs.json"]
+
+
+def test_the_demo_takes_every_sample_but_the_readme(tmp_path: Path) -> None:
+    for name in ("a.md", "b.txt", "README.md", "c.png"):
+        (tmp_path / name).touch()
+    assert [path.name for path in demo.examples(tmp_path)] == ["a.md", "b.txt"]
+
+
+def test_a_long_batch_shows_its_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = [batches.Outcome(f"item_{n}", f"{n}.md", "completed", f"Name {n}", 3) for n in range(1, 300)]
+    outcomes.append(batches.Outcome("item_300", "300.md", "failed", error="BROKEN: why"))
+    batches.print_outcomes(outcomes)
+    out = capsys.readouterr().out
+    assert "BROKEN: why" in out
+    assert out.endswith("... and 200 more\n")
+
+
+def test_what_cards_say_cannot_steer_the_terminal() -> None:
+    assert show.clean("a\x1b[2Jb\n c\u202ed\x9b1m") == "a[2Jb cd1m"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (59.9, "59 s"), (125, "2:05"), (3725, "1:02:05")])
+def test_time_is_short_and_readable(seconds: float, said: str) -> None:
+    assert show.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("dollars", "said"), [(0, "$0.00"), (0.00123, "$0.0012"), (1234.5, "$1,234.50")])
+def test_money_shows_what_matters(dollars: float, said: str) -> None:
+    assert show.money(dollars) == said
+
+
+def test_the_rate_is_of_what_we_saw_happen() -> None:
+    counts = show.Counts(began=show.time.monotonic() - 10)
+    progress = {"total": 200, "failed": 0, "cancelled": 0, "processing": 0}
+    counts.update({"progress": {**progress, "completed": 100}, "cost_usd": 0})
+    assert "/s" not in counts.words()
+    counts.update({"progress": {**progress, "completed": 150}, "cost_usd": 1.5})
+    assert counts.words() == "150/200 done, 5.0/s, 10 s, $1.50"
