@@ -20,8 +20,8 @@ BEFORE_RENDERING: list[Processor] = [
 ]
 
 
-def configure(service: str) -> None:
-    """Send every log line of this process to stderr as JSON (``LOG_FORMAT=console``: for eyes), marked ``service``."""
+def handler(service: str) -> logging.Handler:
+    """Return a handler that writes to stderr: JSON, or for eyes with ``LOG_FORMAT=console``, marked ``service``."""
 
     def add_service(_logger: object, _method: str, event: EventDict) -> EventDict:
         return {"service": service, **event}
@@ -31,23 +31,28 @@ def configure(service: str) -> None:
         if os.environ.get("LOG_FORMAT") == "console"
         else structlog.processors.JSONRenderer()
     )
+    made = logging.StreamHandler(sys.stderr)
+    made.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=BEFORE_RENDERING,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, add_service, renderer],
+        )
+    )
+    return made
+
+
+def configure(service: str) -> None:
+    """Send every log line of this process, ours and the libraries', through one `handler`."""
     structlog.configure(
         processors=[*BEFORE_RENDERING, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=BEFORE_RENDERING,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, add_service, renderer],
-        )
-    )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler(service)]
     root.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper())
-    # One line a request is the web server's own access log; the client libraries' chatter says nothing more.
+    # A line for each call is in the ledger; the client library's chatter says nothing more.
     logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 

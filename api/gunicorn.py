@@ -31,9 +31,13 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # A shared control socket in the home folder would be fought over by two servers, and nothing uses it.
 control_socket_disable = True
 
-# One line a request on stdout. The raw request line, because a decoded path could forge lines of its own.
-accesslog = "-"
-access_log_format = (
-    '{"service": "web", "event": "request", "request": "%(r)s", "status": %(s)s, "bytes": "%(B)s", '
-    '"seconds": %(L)s, "remote": "%(h)s", "request_id": "%({x-request-id}o)s"}'
-)
+# The app writes its own line for each request, with the request id; the server's lines take the same shape.
+accesslog = None
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {},
+    "handlers": {"lines": {"()": "logs.handler", "service": "web"}},
+    "root": {"level": "INFO", "handlers": ["lines"]},
+    "loggers": {"gunicorn.error": {"propagate": True}, "gunicorn.access": {"propagate": False}},
+}

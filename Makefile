@@ -1,0 +1,51 @@
+# Targets for people; `make` alone lists them. The virtual environment is made when first needed.
+.DEFAULT_GOAL := help
+.PHONY: help demo test up check bench interop format clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/stamp ## make cards of the samples into out/: starts everything, stops everything
+	@exec $(BIN)/cardforge demo
+
+up: .venv/stamp ## run everything until Ctrl-C: API on PORT (8000), Flower on FLOWER_PORT (5555)
+	@exec $(BIN)/cardforge up
+
+test: .venv/stamp ## run the whole test suite against real PostgreSQL and Redis
+	@exec $(BIN)/python -m pytest
+
+check: .venv/stamp ## ruff, mypy, import directions, YAML; quick
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_imports.py
+	$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable}}' docker-compose.yml
+
+bench: .venv/stamp ## measure: the benchmark tables
+	@exec $(BIN)/python -m benchmarks
+
+interop: .venv/stamp ## let other people's card readers and validators judge our cards (needs Node and npm)
+	cd tests/interop && npm install --silent --no-audit --no-fund --no-package-lock
+	rm -rf build/interop
+	$(BIN)/python tests/interop/make_cards.py build/interop
+	node tests/interop/check.mjs build/interop
+
+format: .venv/stamp ## put the code into ruff's shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove the virtual environment and caches; data in .cardforge/ stays
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+.venv/stamp: pyproject.toml constraints.txt
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Cardforge needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; fi
+	@echo "making .venv with $$("$(PYTHON)" --version) (a minute, once)"
+	@"$(PYTHON)" -m venv .venv || { echo "this Python has no venv module: install it (Debian: python3-venv)" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $@

@@ -1,0 +1,186 @@
+"""What people see: a live bar and tables on a terminal; plain lines, the same facts, everywhere else."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+LINE_SECONDS = 2.0  # plain progress: a line at most this often
+COLOURS = {
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "processing": "cyan",
+    "queued": "dim",
+}
+
+
+def console() -> Console:
+    """A console on the standard output of this moment."""
+    return Console(file=sys.stdout, highlight=False)
+
+
+def clean(text: object) -> str:
+    """``text`` on one line and without control characters: a card's name must not steer the terminal."""
+    joined = " ".join(str(text).split())
+    return "".join(character for character in joined if unicodedata.category(character) not in {"Cc", "Cf"})
+
+
+def money(dollars: float) -> str:
+    """A sum in dollars: cents, and four places below a dollar."""
+    return f"${dollars:,.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """A time span: ``8 s``, ``2:05``, ``1:02:05``."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def dump(value: Any) -> None:
+    """Print ``value`` as JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """Print a table. Cells are plain text; a cell that is a job's status is coloured on a terminal."""
+    out = console()
+    texts = [[clean(cell) for cell in row] for row in rows]
+    if not out.is_terminal:
+        widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
+        for line in ([*headings], *texts):
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        return
+    drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        drawn.add_column(heading, overflow="fold", justify="right" if heading == "entries" else "left")
+    for row in texts:
+        drawn.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+    out.print(drawn)
+
+
+@dataclass
+class Counts:
+    """A batch's progress as shown: numbers of items and the money spent (US dollars; None: of no interest)."""
+
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    processing: int = 0
+    cost: float | None = None
+    before: int | None = None  # done at the first look: the rate is of what we saw happen
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def done(self) -> int:
+        """Items that will not change any more."""
+        return self.completed + self.failed + self.cancelled
+
+    def update(self, batch: Mapping[str, Any]) -> None:
+        """Take over what the API says of the batch."""
+        progress = batch["progress"]
+        self.total = progress["total"]
+        self.completed, self.failed = progress["completed"], progress["failed"]
+        self.cancelled, self.processing = progress["cancelled"], progress["processing"]
+        self.cost = float(batch.get("cost_usd") or 0)
+        if self.before is None:
+            self.before = self.done
+
+    def states(self) -> str:
+        """How many items are in which state."""
+        named = {name: getattr(self, name) for name in ("completed", "failed", "cancelled", "processing")}
+        return ", ".join([f"{self.total} in all", *(f"{count} {name}" for name, count in named.items() if count)])
+
+    def words(self) -> str:
+        """Counts, rate, elapsed time and cost on one line."""
+        elapsed = time.monotonic() - self.began
+        parts = [f"{self.done}/{self.total} done"]
+        parts += [
+            f"{count} {name}" for name, count in (("failed", self.failed), ("cancelled", self.cancelled)) if count
+        ]
+        if self.processing and self.done < self.total:
+            parts.append(f"{self.processing} in work")
+        if seen := self.done - (self.before or 0):
+            parts.append(f"{seen / max(elapsed, 0.1):.1f}/s")
+        parts.append(duration(elapsed))
+        if self.cost is not None:
+            parts.append(money(self.cost))
+        return ", ".join(parts)
+
+
+class ShowCounts(Protocol):
+    """Shows a state of progress."""
+
+    def __call__(self, counts: Counts) -> None: ...  # noqa: D102
+
+
+@contextmanager
+def progress(label: str, *, quiet: bool = False) -> Iterator[ShowCounts]:
+    """Give a function that shows a `Counts`: a live bar on a terminal, a line now and then elsewhere."""
+    out = console()
+    if quiet:
+        yield lambda counts: None
+        return
+    if not out.is_terminal:
+        yield plain_progress(label)
+        return
+    bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=32), CountsColumn(), console=out)
+    with bar:
+        task = bar.add_task(clean(label), total=None, counts=Counts())
+
+        def show(counts: Counts) -> None:
+            bar.update(task, total=counts.total or None, completed=counts.done, counts=counts)
+
+        yield show
+
+
+class CountsColumn(ProgressColumn):
+    """The words beside the bar; rebuilt at each refresh, so that the clock runs between two answers."""
+
+    def render(self, task: Task) -> Text:
+        """Render the counts of ``task``."""
+        return Text(task.fields["counts"].words())
+
+
+def plain_progress(label: str) -> ShowCounts:
+    """Lines instead of a bar: the first state, every change at most each `LINE_SECONDS`, and the last."""
+    last: tuple[float, tuple[int, ...]] = (float("-inf"), ())
+
+    def show(counts: Counts) -> None:
+        nonlocal last
+        now, state = time.monotonic(), (counts.done, counts.failed, counts.processing)
+        ended = bool(counts.total) and counts.done >= counts.total
+        if state != last[1] and (ended or now - last[0] >= LINE_SECONDS):
+            click.echo(f"{clean(label)}: {counts.words()}")
+            last = (now, state)
+
+    return show
+
+
+def say(text: str) -> None:
+    """Print one line for people."""
+    click.echo(text)
+
+
+def facts(named: Mapping[str, Any]) -> None:
+    """Print ``named`` one a line; what is missing or empty is left out."""
+    width = max(map(len, named))
+    for name, value in named.items():
+        if value not in (None, ""):
+            click.echo(f"{name:<{width}}  {clean(value)}")
