@@ -19,7 +19,7 @@ from cli.processes import Signals, StartError
 from cli.stack import Stack, claim, write_holder
 
 SOME_FAILED, FAULT, INTERRUPTED = 1, 2, 130
-FORMATS = ("json", "v1", "v2", "v3", "tavernai", "charx", "worldinfo", "yaml", "markdown")
+FORMATS = ("json", "v1", "v2", "v3", "tavernai")
 EPILOG = """\b
 Exit codes
   0    done; every item completed
