@@ -96,5 +96,9 @@ enable_utc = True
 # --- Beat -------------------------------------------------------------------------------------------------------
 # A tick that nobody took within its interval is of no use: the next is there.
 beat_schedule = {
-    "upkeep": {"task": "upkeep", "schedule": 10.0, "options": {"queue": "upkeep", "expires": 10}},
+    "upkeep": {
+        "task": "upkeep",
+        "schedule": settings.engine().upkeep,
+        "options": {"queue": "upkeep", "expires": settings.engine().upkeep},
+    },
 }

@@ -76,6 +76,58 @@ def chat_base_url(raw: str) -> str:
     return url if re.search(r"/v\d+\w*$", url) else f"{url}/v1"
 
 
+@dataclass(frozen=True)
+class Engine:
+    """The engine's timings (seconds) and limits. Every process of one installation should have the same.
+
+    ``lease``: how long a worker's claim holds without a heartbeat; ``heartbeat``: how often it is renewed; ``upkeep``:
+    how often lost work is looked for; ``grace``: how long a sent message may wait before it may be taken for lost;
+    ``step``: the longest that a step may run; ``drain``: how long a stopping worker lets its model calls go on;
+    ``retention_days``: when finished work is deleted (0: never).
+    """
+
+    lease: float = 30
+    heartbeat: float = 10
+    upkeep: float = 10
+    grace: float = 30
+    max_attempts: int = 3
+    step: float = 1800
+    drain: float = 15
+    retention_days: int = 0
+
+
+def engine(env: Mapping[str, str] | None = None) -> Engine:
+    """Read the engine's timings; raises `SettingError` naming one that cannot be used."""
+    env = os.environ if env is None else env
+    least, default = Engine(0, 0, 0, 0, 1, 0, 0, 0), Engine()
+    found: dict[str, float] = {}
+    for name, variable in ENGINE_VARIABLES.items():
+        text = env.get(variable, "").strip()
+        whole = isinstance(getattr(default, name), int) and name in {"max_attempts", "retention_days"}
+        try:
+            value = (int(text) if whole else float(text)) if text else getattr(default, name)
+        except ValueError:
+            value = -1
+        if not getattr(least, name) <= value < 1e9:
+            raise SettingError(f"{variable} must be a{' whole' if whole else ''} number (found: {text[:40]!r}).")
+        found[name] = value
+    if found["heartbeat"] * 2 > found["lease"]:
+        raise SettingError("LEASE_SECONDS must be at least twice HEARTBEAT_SECONDS, or one late beat loses a lease.")
+    return Engine(**found)  # type: ignore[arg-type]
+
+
+ENGINE_VARIABLES = {
+    "lease": "LEASE_SECONDS",
+    "heartbeat": "HEARTBEAT_SECONDS",
+    "upkeep": "UPKEEP_SECONDS",
+    "grace": "GRACE_SECONDS",
+    "max_attempts": "MAX_ATTEMPTS",
+    "step": "STEP_SECONDS",
+    "drain": "DRAIN_SECONDS",
+    "retention_days": "RETENTION_DAYS",
+}
+
+
 def load(env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of a server process from ``env`` (default: the environment)."""
     env = os.environ if env is None else env

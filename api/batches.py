@@ -14,11 +14,18 @@ from models import db
 from models.batches import Batch, Item
 from models.db import Session
 from models.jobs import Job
-from models.services import batches
+from models.services import again, batches, stops
 from models.services.batches import NewBatch
 from models.services.pages import read_cursor, write_cursor
 from models.states import Status
-from schemas.generations import AcceptedBatchSchema, BatchRequestSchema, BatchSchema
+from schemas.generations import (
+    AcceptedBatchSchema,
+    BatchRequestSchema,
+    BatchRetriedSchema,
+    BatchRetrySchema,
+    BatchSchema,
+    BatchStatusSchema,
+)
 from schemas.jobs import ItemListSchema, ItemQuery
 from tasks import dispatch
 
@@ -72,6 +79,34 @@ def list_items(query: dict[str, Any], batch_id: str) -> Any:
         return page_of("items", show_items(session, shown), ask, total, next_cursor)
 
 
+@blueprint.post("/<batch_id>/cancel")
+@blueprint.response(202, BatchStatusSchema)
+def cancel(batch_id: str) -> Any:
+    """Cancel what has not ended: queued items at once, running ones within two seconds. What was paid stays booked."""
+    with db.transaction() as session:
+        return show_batch(stops.cancel_batch(session, g.owner_id, batch_id))
+
+
+@blueprint.post("/<batch_id>/retry")
+@blueprint.arguments(BatchRetrySchema, required=False)
+@blueprint.response(202, BatchRetriedSchema)
+def retry(body: dict[str, Any], batch_id: str) -> Any:
+    """Give each failed item a new job. Answers that were paid for are used again, unless `fresh`."""
+    with db.transaction() as session:
+        batch, jobs, sent = again.retry_batch(session, g.owner_id, batch_id, request_id=g.request_id, **body)
+        shown = show_batch(batch)
+    dispatch.send(sent, dispatch.QUICK)
+    return shown | {"retried": jobs}
+
+
+@blueprint.delete("/<batch_id>")
+@blueprint.response(204)
+def delete(batch_id: str) -> None:
+    """Delete an ended batch with its jobs and files. Characters and the ledger stay."""
+    with db.transaction() as session:
+        again.delete_batch(session, g.owner_id, batch_id)
+
+
 def position_of(cursor: str | None) -> int:
     """Return the place in the batch that a cursor means."""
     place = read_cursor(cursor) if cursor else "0"
@@ -103,7 +138,7 @@ def show_batch(batch: Batch) -> dict[str, Any]:
             for name in ("max_cost_usd", "cost_usd", "created_at", "started_at", "finished_at")
         },
         "batch_id": batch.id,
-        "progress": {"total": batch.total, **counts, "percent": round(100 * ended / batch.total, 1)},
+        "progress": {"total": batch.total, **counts, "percent": round(100 * ended / max(batch.total, 1), 1)},
         "items_url": links.items(batch.id),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import g
 
 from api import intake, links
+from api.jobs import show_accepted
 from api.json import Blueprint
 from models import db
 from models.services import jobs
@@ -27,10 +28,4 @@ def generate(body: dict[str, Any]) -> Any:
         new = intake.new_job(session, g.owner_id, body)
         job, message = jobs.open_job(session, g.owner_id, new, priority=priority, request_id=g.request_id)
     dispatch.send([message], dispatch.QUICK)
-    accepted = {
-        "job_id": job.id,
-        "status": job.status,
-        "status_url": links.job(job.id),
-        "created_at": job.created_at,
-    }
-    return accepted, 202, {"Location": links.job(job.id)}
+    return show_accepted(job), 202, {"Location": links.job(job.id)}

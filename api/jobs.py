@@ -14,10 +14,21 @@ from api.paging import ask_of, page_of
 from api.results import show_result
 from models import db
 from models.jobs import Job, Step
-from models.services import artifacts, calls, jobs
+from models.services import again, artifacts, calls, jobs, stops
 from models.services.listing import JobFilter, list_jobs
 from models.states import Status
-from schemas.jobs import JobListSchema, JobQuery, JobSchema, LogQuery, LogSchema, ResultSchema
+from schemas.jobs import (
+    AcceptedJobSchema,
+    JobListSchema,
+    JobQuery,
+    JobRetrySchema,
+    JobSchema,
+    JobSummarySchema,
+    LogQuery,
+    LogSchema,
+    ResultSchema,
+)
+from tasks import dispatch
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v2/jobs", description="What becomes of each card.")
 
@@ -83,6 +94,40 @@ def download(job_id: str, format_name: str) -> Any:
     )
     response.headers["Cache-Control"] = "private, no-cache"
     return response.make_conditional(request)
+
+
+@blueprint.post("/<job_id>/cancel")
+@blueprint.response(202, JobSummarySchema)
+def cancel(job_id: str) -> Any:
+    """Cancel a job: at once while it is queued, within two seconds while it runs. What was paid stays booked."""
+    with db.transaction() as session:
+        job, sent = stops.cancel_job(session, g.owner_id, job_id)
+    dispatch.send(sent, dispatch.QUICK)
+    return job
+
+
+@blueprint.post("/<job_id>/retry")
+@blueprint.arguments(JobRetrySchema, required=False)
+@blueprint.response(202, AcceptedJobSchema)
+def retry(body: dict[str, Any], job_id: str) -> Any:
+    """Open a new job with the request of an ended one. Answers that were paid for are used again, unless `fresh`."""
+    with db.transaction() as session:
+        job, sent = again.retry_job(session, g.owner_id, job_id, request_id=g.request_id, **body)
+    dispatch.send(sent, dispatch.QUICK)
+    return show_accepted(job), 202, {"Location": links.job(job.id)}
+
+
+@blueprint.delete("/<job_id>")
+@blueprint.response(204)
+def delete(job_id: str) -> None:
+    """Delete an ended job with its log and files. Its character and its part of the ledger stay."""
+    with db.transaction() as session:
+        again.delete_job(session, g.owner_id, job_id)
+
+
+def show_accepted(job: Job) -> dict[str, Any]:
+    """Return a job as the answer to its submission shows it."""
+    return {"job_id": job.id, "status": job.status, "status_url": links.job(job.id), "created_at": job.created_at}
 
 
 def show_job(job: Job, steps: Sequence[Step], totals: calls.Totals, formats: Sequence[str]) -> dict[str, Any]:

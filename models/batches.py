@@ -44,6 +44,7 @@ class Batch(Base):
     created_at: Mapped[Created]
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
+    cancel_requested_at: Mapped[Moment | None]
 
 
 class Item(Base):

@@ -53,3 +53,9 @@ class StaleAttempt(DomainError):
     """A newer attempt of the job has begun, or the job has ended: what this one brings is dropped."""
 
     code = "STALE_ATTEMPT"
+
+
+class JobCancelled(DomainError):
+    """The job is to be cancelled: leave off and end it."""
+
+    code = "CANCELLED"

@@ -19,7 +19,9 @@ class Job(Base):
     """One card to make.
 
     ``attempt`` is the fence: every write of a step names the attempt it belongs to and hits nothing once a newer
-    one has begun. ``dispatched_at`` says when a message was sent for it (None: it still waits for its window).
+    one has begun. ``dispatched_at`` says when a message was last sent for it (None: it still waits for its window),
+    ``sent`` how often. A running job has a lease: with an owner while a step runs; without one between two steps and
+    while it waits (``waiting_until``), when it expires at the time by which somebody should have taken it up.
     ``root_id`` is the first job of a line of retries; paid answers are shared along that line.
     """
 
@@ -43,6 +45,8 @@ class Job(Base):
 
     id: Mapped[Id]
     root_id: Mapped[str] = mapped_column(Text)
+    retry_of: Mapped[str | None] = mapped_column(Text)
+    retried_by: Mapped[str | None] = mapped_column(Text)
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(Text)
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"))
@@ -60,9 +64,13 @@ class Job(Base):
     detail: Mapped[str | None] = mapped_column(Text)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     cost_usd: Mapped[Money]
+    reserved_usd: Mapped[Money]
 
     lease_owner: Mapped[str | None] = mapped_column(Text)
     lease_expires_at: Mapped[Moment | None]
+    waiting_until: Mapped[Moment | None]
+    cancel_requested_at: Mapped[Moment | None]
+    sent: Mapped[int] = mapped_column(SmallInteger, server_default="0")
 
     created_at: Mapped[Created]
     dispatched_at: Mapped[Moment | None]

@@ -147,8 +147,8 @@ class ItemSchema(Schema):
     metadata = fields.Dict()
 
 
-class BatchSchema(Schema):
-    """A batch and its first items."""
+class BatchStatusSchema(Schema):
+    """Where a batch stands."""
 
     batch_id = fields.String()
     name = fields.String()
@@ -159,8 +159,31 @@ class BatchSchema(Schema):
     max_cost_usd = Money(allow_none=True)
     cost_usd = Money()
     progress = fields.Nested(ProgressSchema)
-    items = fields.List(fields.Nested(ItemSchema))
     items_url = fields.String()
     created_at = Moment()
     started_at = Moment(allow_none=True)
     finished_at = Moment(allow_none=True)
+
+
+class BatchSchema(BatchStatusSchema):
+    """A batch and its first items."""
+
+    items = fields.List(fields.Nested(ItemSchema))
+
+
+class BatchRetrySchema(Strict):
+    """Which items to retry, and how."""
+
+    include_cancelled = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    fresh = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=False,
+        metadata={"description": "True: ask the model anew instead of using the answers that were paid for."},
+    )
+
+
+class BatchRetriedSchema(BatchStatusSchema):
+    """A batch whose items were retried."""
+
+    retried = fields.Integer(metadata={"description": "How many items have a new job."})

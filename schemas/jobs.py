@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict
+from schemas.options import OptionsSchema
 
 
 class JobQuery(PageQuery):
@@ -77,6 +78,8 @@ class JobSummarySchema(Schema):
     attempt = fields.Integer()
     cost_usd = Money()
     error = fields.Nested(FaultSchema, allow_none=True)
+    retry_of = fields.String(allow_none=True)
+    retried_by = fields.String(allow_none=True)
     created_at = Moment()
     started_at = Moment(allow_none=True)
     finished_at = Moment(allow_none=True)
@@ -94,6 +97,8 @@ class ModelUsageSchema(Schema):
 class JobSchema(JobSummarySchema):
     """A job in full."""
 
+    waiting_until = Moment(allow_none=True, metadata={"description": "Set while it waits for its provider."})
+    cancel_requested_at = Moment(allow_none=True)
     current_step = fields.Nested(CurrentStepSchema, allow_none=True)
     steps = fields.List(fields.Nested(StepSchema))
     tokens = fields.Dict(
@@ -116,6 +121,13 @@ class AcceptedJobSchema(Schema):
     status = fields.String()
     status_url = fields.String()
     created_at = Moment()
+
+
+class JobRetrySchema(Strict):
+    """What to do differently this time."""
+
+    options = fields.Nested(OptionsSchema, load_default=dict, metadata={"description": "Replace those of the request."})
+    fresh = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
 
 
 class ArtifactSchema(Schema):

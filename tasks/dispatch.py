@@ -64,7 +64,7 @@ def send(dispatches: Iterable[Dispatch], patience: Patience = PATIENT) -> int:
 
 
 def chain_of(dispatch: Dispatch) -> Any:
-    """Return the chain of a job's steps: ids and numbers only. Steps that are done pass on to the next."""
+    """Return the chain of a job's steps that are still to be done: ids and numbers only."""
     priority = REDIS_PRIORITY[Priority(dispatch.priority)]
     return chain(
         app.signature(
@@ -74,5 +74,5 @@ def chain_of(dispatch: Dispatch) -> Any:
             queue=step.queue,
             priority=priority,
         )
-        for step in KINDS[dispatch.kind].steps
+        for step in KINDS[dispatch.kind].steps[dispatch.start :]
     )

@@ -1,4 +1,4 @@
-"""How a step ends a job: with a stable code and a message for people."""
+"""How a step leaves off before its end, named by what happens next."""
 
 from __future__ import annotations
 
@@ -16,3 +16,15 @@ class StepFailed(Exception):
     def to_dict(self) -> dict[str, Any]:
         """Return it as it is stored and shown."""
         return {"code": self.code, "message": str(self), "details": self.details}
+
+
+class Park(Exception):
+    """The step has to wait for longer than it may hold its slot: give it back, to be begun again in ``seconds``."""
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class HandBack(Exception):
+    """This worker is stopping: give the step back, for another to begin at once."""

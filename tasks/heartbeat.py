@@ -1,4 +1,4 @@
-"""One heartbeat a worker process: says that it lives and renews the leases of all the steps it runs.
+"""One heartbeat a worker process: it renews the leases of the steps that run here, and learns which are to stop.
 
 The process that beats is the one that runs steps: with the threads pool the worker itself, with prefork each child,
 so that a killed child's leases run out although its parent lives on.
@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from celery import signals
 
 import logs
+import settings
 from models import db
-from models.services import workers
+from models.services import stops, workers
 
-INTERVAL_SECONDS = 10
+LOOK_SECONDS = 1.0  # how soon a cancelled job is noticed; also how soon a missed beat is tried again
 
 log = logs.get(__name__)
 
@@ -30,6 +33,10 @@ class Heart:
     def __init__(self, queues: Sequence[str]) -> None:
         self.id = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         self._queues = list(queues)
+        self._running: set[str] = set()
+        self._cancelled: frozenset[str] = frozenset()
+        self._draining_since: float | None = None
+        self._due = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -47,25 +54,55 @@ class Heart:
         except db.Trouble:
             log.warning("heartbeat_left_behind", worker=self.id)
 
+    def drain(self) -> None:
+        """Let steps be given back from now on: the worker is stopping."""
+        self._draining_since = self._draining_since or time.monotonic()
+
+    def is_draining(self, for_seconds: float = 0.0) -> bool:
+        """Say whether the worker has been stopping for that long."""
+        since = self._draining_since
+        return since is not None and time.monotonic() - since >= for_seconds
+
+    def is_cancelled(self, job_id: str) -> bool:
+        """Say whether a job that runs here is to be cancelled, as of the last look (a second ago at most)."""
+        return job_id in self._cancelled
+
+    @contextmanager
+    def holding(self, job_id: str) -> Iterator[None]:
+        """Look after a job's cancelling while its step runs."""
+        self._running.add(job_id)
+        try:
+            yield
+        finally:
+            self._running.discard(job_id)
+
     def _run(self) -> None:
-        while True:
-            try:
+        while not self._stopped.wait(self._tick()):
+            pass
+
+    def _tick(self) -> float:
+        """Beat if it is time, and look for what is to be cancelled; returns the seconds to the next tick."""
+        try:
+            if time.monotonic() >= self._due:
                 with db.transaction() as session:
                     workers.beat(session, self.id, socket.gethostname(), os.getpid(), self._queues)
-            except db.Trouble as error:
-                log.warning("heartbeat_missed", worker=self.id, reason=type(error).__name__)
-            if self._stopped.wait(INTERVAL_SECONDS):
-                return
+                self._due = time.monotonic() + settings.engine().heartbeat
+            if self._running:
+                with db.transaction() as session:
+                    self._cancelled = frozenset(stops.cancelled_of(session, self.id))
+        except db.Trouble as error:
+            log.warning("heartbeat_missed", worker=self.id, reason=type(error).__name__)
+        return min(LOOK_SECONDS, settings.engine().heartbeat)
 
 
 _heart: Heart | None = None
 
 
-def worker_id() -> str:
-    """Return the id under which this process takes leases."""
+def heart() -> Heart:
+    """Return this process's heart; without one, leases would run out."""
     if _heart is None:
-        raise RuntimeError("no heartbeat: leases would run out")
-    return _heart.id
+        raise RuntimeError("this process has no heartbeat")
+    return _heart
 
 
 def begin(queues: Sequence[str]) -> None:
@@ -73,12 +110,6 @@ def begin(queues: Sequence[str]) -> None:
     global _heart  # noqa: PLW0603 - one per process is what it is
     _heart = Heart(queues)
     _heart.start()
-
-
-def end() -> None:
-    """Stop this process's heartbeat."""
-    if _heart is not None:
-        _heart.stop()
 
 
 @signals.worker_ready.connect
@@ -91,7 +122,14 @@ def _begin_in_child(**_: Any) -> None:
     begin([])
 
 
+@signals.worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    if _heart is not None:
+        _heart.drain()
+
+
 @signals.worker_shutdown.connect
 @signals.worker_process_shutdown.connect
 def _end(**_: Any) -> None:
-    end()
+    if _heart is not None:
+        _heart.stop()

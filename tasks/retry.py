@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-TRIES = 5
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
+SLOT_SECONDS = 5.0  # a wait of more than this gives the slot to somebody else
+TRIES = 6  # of one question that a server fails to answer
+PATIENT_TRIES = 60  # of one that a server has only asked us to put later
 
 
 def delay(tried: int, dice: float, retry_after: float | None = None) -> float:
     """Return the seconds to wait after ``tried`` failed tries (from 1); ``dice`` is a random number in [0, 1).
 
-    Exponential with full jitter (so that workers do not come back together), never less than the server asked for.
+    Exponential with jitter (so that workers do not come back together), never less than the server asked for.
     """
-    backoff = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (tried - 1)) * (0.5 + dice / 2)
-    return max(backoff, retry_after or 0.0)
+    backoff = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (min(tried, 10) - 1)) * (0.5 + dice / 2)
+    return max(backoff, (retry_after or 0.0) * (1 + dice / 10))

@@ -8,21 +8,23 @@ send    after the commit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
 import logs
 import settings
 from models import db
-from models.errors import StaleAttempt
+from models.errors import JobCancelled, StaleAttempt
 from models.services import jobs
 from models.services.jobs import Claim
 from models.services.moves import Dispatch
 from providers.base import Fault, Provider
 from providers.choose import choose
 from tasks import dispatch
-from tasks.errors import StepFailed
+from tasks.ask import Asker
+from tasks.errors import HandBack, Park, StepFailed
+from tasks.heartbeat import Heart
 from tasks.pipeline import KINDS, Step
 from tasks.work import Work
 
@@ -35,24 +37,27 @@ def provider() -> Provider:
     return choose(settings.load().llm)
 
 
-def run_step(name: str, job_id: str, attempt: int, worker: str) -> bool:
+def run_step(name: str, job_id: str, attempt: int, heart: Heart) -> bool:
     """Run the step ``name`` if it is there to be run; returns whether the chain is to go on to the next."""
     with db.transaction() as session:
-        claim = jobs.claim_step(session, job_id, attempt, name, worker)
+        claim = jobs.claim_step(session, job_id, attempt, name, heart.id)
         outputs = jobs.step_outputs(session, job_id) if claim else {}
     if claim is None:
         log.info("nothing_to_run", step=name, job_id=job_id, attempt=attempt)
         return False
     if claim.done:
         return True
-    with logs.bound(request_id=claim.request_id, job_id=job_id, attempt=attempt, step=name):
-        return _run_claimed(claim, outputs)
+    with (
+        logs.bound(request_id=claim.request_id, job_id=job_id, attempt=attempt, step=name),
+        heart.holding(job_id),
+    ):
+        return _run_claimed(claim, outputs, heart)
 
 
-def _run_claimed(claim: Claim, outputs: Mapping[str, Any]) -> bool:
+def _run_claimed(claim: Claim, outputs: Mapping[str, Any], heart: Heart) -> bool:
     kind = KINDS[claim.kind]
     step = kind.steps[claim.index]
-    work = Work(claim, provider(), outputs, partial(kind.progress, claim.index))
+    work = Work(claim, Asker.of(claim, provider(), heart), outputs, partial(kind.progress, claim.index))
     log.info("step_started")
     try:
         result = step.work(work)
@@ -61,14 +66,14 @@ def _run_claimed(claim: Claim, outputs: Mapping[str, Any]) -> bool:
         log.info("step_stale")
         return False
     except Exception as error:
-        _fail(claim, error)
+        dispatch.send(db.patiently(leave_off(claim, error)))
         return False
     log.info("step_done")
     dispatch.send(following)
     return True
 
 
-def _save(session: Any, step: Step, work: Work, result: Any) -> list[Dispatch]:
+def _save(session: db.Session, step: Step, work: Work, result: Any) -> list[Dispatch]:
     claim = work.claim
     following = jobs.finish_step(session, claim, progress=work.progress_at(1.0))
     output = step.save(session, work, result)
@@ -76,29 +81,39 @@ def _save(session: Any, step: Step, work: Work, result: Any) -> list[Dispatch]:
     return following
 
 
-def _fail(claim: Claim, error: Exception) -> None:
-    """End the job with the error; a fault that is none of ours goes to the log whole and to the client in outline."""
-    described = describe(error)
-    if described["code"] == "INTERNAL":
-        log.exception("step_crashed")
-    else:
-        log.warning("step_failed", code=described["code"], reason=described["message"])
+def leave_off(claim: Claim, error: Exception) -> Callable[[db.Session], list[Dispatch]]:
+    """Return the transaction that a step leaves off with: given back, parked, cancelled, or the job's end."""
+    match error:
+        case HandBack():
+            log.info("step_handed_back")
+            return lambda session: jobs.let_go(session, claim)
+        case Park():
+            log.info("step_parked", seconds=round(error.seconds, 1), reason=str(error))
+            detail = f"waiting: {error}"
+            return lambda session: jobs.let_go(session, claim, seconds=error.seconds, detail=detail)
+        case JobCancelled():
+            log.info("step_cancelled")
+            return lambda session: jobs.end_cancelled(session, claim)
+    return partial(_fail, claim, _describe(error))
 
-    def end(session: Any) -> list[Dispatch]:
-        jobs.write_log(session, claim, "error", described["message"], {"code": described["code"]})
-        return jobs.fail_job(session, claim, described)
 
-    dispatch.send(db.patiently(end))
+def _fail(claim: Claim, described: Mapping[str, Any], session: db.Session) -> list[Dispatch]:
+    jobs.write_log(session, claim, "error", described["message"], {"code": described["code"]})
+    return jobs.fail_job(session, claim, described)
 
 
-def describe(error: Exception) -> dict[str, Any]:
-    """Return a job's error: stable code, message for people, no trace and no secret."""
+def _describe(error: Exception) -> dict[str, Any]:
+    """Return a job's error: stable code, message for people, no trace and no secret. The trace goes to the log."""
     if isinstance(error, StepFailed):
-        return error.to_dict()
-    if isinstance(error, Fault):
-        return {"code": error.code, "message": str(error), "details": {}}
-    return {
-        "code": "INTERNAL",
-        "message": "Something went wrong inside Cardforge; the worker's log has the details.",
-        "details": {"type": type(error).__name__},
-    }
+        described = error.to_dict()
+    elif isinstance(error, Fault):
+        described = {"code": error.code, "message": str(error), "details": {}}
+    else:
+        log.exception("step_crashed", exc_info=error)
+        return {
+            "code": "INTERNAL",
+            "message": "Something went wrong inside Cardforge; the worker's log has the details.",
+            "details": {"type": type(error).__name__},
+        }
+    log.warning("step_failed", code=described["code"], reason=described["message"])
+    return described

@@ -17,7 +17,7 @@ def label(name: str) -> Any:
 
     @app.task(name=name)
     def task(job_id: str, attempt: int) -> None:
-        if not run_step(name, job_id, attempt, heartbeat.worker_id()):
+        if not run_step(name, job_id, attempt, heartbeat.heart()):
             raise Ignore
 
     return task

@@ -1,8 +1,11 @@
-"""Upkeep: every ten seconds, find what a crash or a lost message has left behind, and send it again."""
+"""Upkeep: every few seconds, find what a crash or a lost message has left behind, and send it again."""
 
 from __future__ import annotations
 
+from kombu.exceptions import OperationalError
+
 import logs
+import settings
 from models import db
 from models.services import repair
 from tasks import dispatch
@@ -14,7 +17,24 @@ log = logs.get(__name__)
 @app.task(name="upkeep")
 def upkeep() -> None:
     """Find work that nothing else will move, and send it. Harmless at any time and in any number."""
+    waiting = messages_waiting()
+    if waiting is None:
+        return  # nothing could be sent; the next tick looks again
     with db.transaction() as session:
-        found = repair.find_stranded(session)
+        found = repair.find_stranded(session, waiting)
     if found:
         log.info("upkeep_sent", jobs=dispatch.send(found))
+    if days := settings.engine().retention_days:
+        with db.transaction() as session:
+            gone = repair.delete_old(session, days)
+        if gone:
+            log.info("upkeep_deleted", rows=gone)
+
+
+def messages_waiting() -> int | None:
+    """Return how many messages wait in the queue of first steps, at every priority; None when Redis does not say."""
+    try:
+        with app.connection_for_read() as connection, connection.channel() as channel:
+            return int(channel._size("generation"))
+    except (OperationalError, OSError, *app.connection_for_read().connection_errors):
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,17 +10,25 @@ from models import db
 from models.services import jobs
 from models.services.jobs import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
-from tasks.ask import ask
+from tasks.ask import Asker
 
 
 @dataclass(frozen=True)
 class Work:
-    """One claimed step: the claim, the provider to ask, the checkpoints of the steps before, and its progress."""
+    """One claimed step: the claim, how to ask, the checkpoints of the steps before, and its progress.
+
+    ``progress_at`` turns a fraction of this step (0 to 1) into percent of the job.
+    """
 
     claim: Claim
-    provider: Provider
+    asker: Asker
     outputs: Mapping[str, Mapping[str, Any]] = field(repr=False)
-    progress_at: Any = field(repr=False)  # fraction of this step -> percent of the job
+    progress_at: Callable[[float], int] = field(repr=False)
+
+    @property
+    def provider(self) -> Provider:
+        """Who writes."""
+        return self.asker.provider
 
     @property
     def source(self) -> str:
@@ -43,8 +51,8 @@ class Work:
         )
 
     def ask(self, prompt: Prompt, sampling: Sampling, index: int = 0) -> Completion:
-        """Ask through the ledger."""
-        return ask(self.claim, self.provider, prompt, sampling, index)
+        """Ask through the ledger; see `Asker.ask`."""
+        return self.asker.ask(prompt, sampling, index)
 
     def show(self, fraction: float, detail: str) -> None:
         """Show that ``fraction`` (0 to 1) of this step is done, and what comes now."""

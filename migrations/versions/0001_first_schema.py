@@ -104,23 +104,19 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "least(queued, processing, completed, failed, cancelled) >= 0",
             name=op.f("ck_batches_counters_not_negative"),
         ),
         sa.CheckConstraint(
-            "total = queued + processing + completed + failed + cancelled",
-            name=op.f("ck_batches_counters_add_up"),
+            "total = queued + processing + completed + failed + cancelled", name=op.f("ck_batches_counters_add_up")
         ),
         sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_batches_owner_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
     op.create_index(
-        "ix_batches_open",
-        "batches",
-        ["id"],
-        unique=False,
-        postgresql_where="status IN ('queued', 'processing')",
+        "ix_batches_open", "batches", ["id"], unique=False, postgresql_where="status IN ('queued', 'processing')"
     )
     op.create_index("ix_batches_owner", "batches", ["owner_id", "id"], unique=False)
     op.create_table(
@@ -149,6 +145,8 @@ def upgrade() -> None:
         "jobs",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("root_id", sa.Text(), nullable=False),
+        sa.Column("retry_of", sa.Text(), nullable=True),
+        sa.Column("retried_by", sa.Text(), nullable=True),
         sa.Column("owner_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("batch_id", sa.Text(), nullable=True),
@@ -165,8 +163,12 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("error", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("cost_usd", sa.Numeric(precision=18, scale=10), server_default="0", nullable=False),
+        sa.Column("reserved_usd", sa.Numeric(precision=18, scale=10), server_default="0", nullable=False),
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waiting_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),

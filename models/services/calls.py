@@ -17,6 +17,7 @@ from models.calls import ANSWERED, FAULTED, Call
 from models.ids import new_id
 from models.jobs import Job
 from models.services.jobs import Claim
+from models.states import Status
 
 
 @dataclass(frozen=True)
@@ -107,16 +108,43 @@ def _row(claim: Claim, asked: Asked, bill: Bill) -> dict[str, Any]:
 
 def _add_cost(session: Session, claim: Claim, cost: Decimal) -> None:
     """Add to the totals of batch and job, in this order: the batch's row is always locked first."""
-    if not cost:
-        return
-    if claim.batch_id:
+    if cost and claim.batch_id:
         session.execute(update(Batch).where(Batch.id == claim.batch_id).values(cost_usd=Batch.cost_usd + cost))
-    session.execute(update(Job).where(Job.id == claim.job_id).values(cost_usd=Job.cost_usd + cost))
+    session.execute(
+        update(Job).where(Job.id == claim.job_id).values(cost_usd=Job.cost_usd + cost, reserved_usd=Decimal(0))
+    )
 
 
-def money_left(session: Session, batch_id: str) -> Decimal | None:
-    """Return what is left of a batch's ``max_cost_usd`` (below zero: overspent); None when it has no limit."""
-    return session.scalar(select(Batch.max_cost_usd - Batch.cost_usd).where(Batch.id == batch_id))
+def count_faults(session: Session, job_id: str, key: str) -> int:
+    """Return how often this question of this job has failed so far."""
+    failed = select(func.count()).where(Call.job_id == job_id, Call.key == key, Call.status == FAULTED)
+    return session.scalar(failed) or 0
+
+
+def reserve(session: Session, claim: Claim) -> bool:
+    """Set aside what one call may cost, if the batch's ``max_cost_usd`` still has room for it; say whether it had.
+
+    What a call may cost is the dearest that the batch has paid for so far. With the batch's row locked, calls that
+    begin at one time see each other's reservations. A batch without a limit, or a job without a batch, always has room.
+    """
+    limit = session.scalar(select(Batch.max_cost_usd).where(Batch.id == claim.batch_id)) if claim.batch_id else None
+    if limit is None:
+        return True
+    session.execute(select(Batch.id).where(Batch.id == claim.batch_id).with_for_update())
+    dearest = select(func.coalesce(func.max(Call.cost_usd), 0)).where(Call.batch_id == claim.batch_id).scalar_subquery()
+    reserved = (
+        select(func.coalesce(func.sum(Job.reserved_usd), 0))
+        .where(Job.batch_id == claim.batch_id, Job.status == Status.PROCESSING, Job.id != claim.job_id)
+        .scalar_subquery()
+    )
+    spent, others, next_call = session.execute(
+        select(Batch.cost_usd, reserved, dearest).where(Batch.id == claim.batch_id)
+    ).one()
+    # The first calls cost what nobody knows yet: they are let through while nothing is spent.
+    if spent + others + next_call > limit or spent >= limit:
+        return False
+    session.execute(update(Job).where(Job.id == claim.job_id).values(reserved_usd=next_call))
+    return True
 
 
 def job_totals(session: Session, job_id: str) -> Totals:

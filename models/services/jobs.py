@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
-from models.errors import NotFound, StaleAttempt, WrongState
+import settings
+from models.errors import JobCancelled, NotFound, StaleAttempt, WrongState
 from models.ids import new_id
 from models.jobs import Job, JobLog, Step
 from models.services import moves
@@ -18,8 +20,8 @@ from models.services.moves import Dispatch
 from models.services.profiles import load_version
 from models.states import TERMINAL, Status
 
-LEASE = timedelta(seconds=30)  # renewed every ten seconds by the heartbeat of whoever holds it
-HANDOVER = timedelta(seconds=60)  # between two steps nobody holds the job: how long its next message may take
+LEASE = timedelta(seconds=settings.engine().lease)  # renewed by the heartbeat of whoever holds it
+GRACE = timedelta(seconds=settings.engine().grace)  # how long a message may be on its way before it counts as lost
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class NewJob:
 class Claim:
     """The right to run one step of one job at one attempt, with what it needs to know.
 
-    ``done``: the step was finished earlier, and only the next one is left to run. ``last``: the job ends with it.
+    ``tries``: how often the step has been begun, this time included. ``done``: it was finished earlier, and only the
+    next one is left to run. ``last``: the job ends with it.
     """
 
     job_id: str
@@ -50,6 +53,7 @@ class Claim:
     attempt: int
     step: str
     index: int
+    tries: int
     done: bool
     last: bool
     request: Mapping[str, Any] = field(repr=False)
@@ -119,50 +123,48 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     """Take the right to run the step ``name``; None when there is nothing to do for this message.
 
     Nothing to do: the job is gone, ended, or at another attempt; somebody runs the step right now; an earlier step
-    is not done. The state move is the lock: of two deliveries one gets the claim.
+    is not done. The job's row is the lock: of two deliveries one gets the claim, and the other changes nothing.
     """
-    steps = session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.index)).all()
-    step = next((step for step in steps if step.name == name), None)
-    if step is None or any(earlier.status != Status.COMPLETED for earlier in steps[: step.index]):
+    names = session.scalars(select(Step.name).where(Step.job_id == job_id).order_by(Step.index)).all()
+    if name not in names:
         return None
-    job = _enter(session, job_id, attempt, step, worker)
+    index = names.index(name)
+    job = _enter(session, job_id, attempt, begin=index == 0)
     if job is None:
         return None
+    steps = list_steps(session, job_id)
+    step = steps[index]
     if step.status == Status.COMPLETED:
-        return _claim(session, job, step, len(steps), done=True)
-    taken = session.scalar(
-        update(Step)
-        .where(Step.job_id == job_id, Step.index == step.index, Step.status == Status.QUEUED)
-        .values(status=Status.PROCESSING, attempts=Step.attempts + 1, started_at=func.now())
-        .returning(Step.index)
-    )
-    if taken is None:
+        return _claim(session, job, step, len(steps))
+    if step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index]):
         return None
-    return _claim(session, job, step, len(steps), done=False)
+    job.lease_owner = worker
+    job.lease_expires_at = func.now() + LEASE
+    job.waiting_until = None
+    job.current_step = name
+    job.detail = None
+    job.reserved_usd = Decimal(0)
+    job.updated_at = func.now()
+    step.status = Status.PROCESSING
+    step.attempts += 1
+    step.started_at = func.coalesce(Step.started_at, func.now())
+    session.flush()
+    return _claim(session, job, step, len(steps))
 
 
-def _enter(session: Session, job_id: str, attempt: int, step: Step, worker: str) -> Job | None:
-    """Begin the job with its first step, or find it running at this attempt; the lease is the worker's from here on."""
-    lease = {
-        "lease_owner": worker,
-        "lease_expires_at": func.now() + LEASE,
-        "current_step": step.name,
-        "detail": None,
-    }
-    job = None
-    if step.index == 0:
-        job = moves.move_job(
-            session,
-            job_id,
-            Status.QUEUED,
-            Status.PROCESSING,
-            attempt=attempt,
-            started_at=func.coalesce(Job.started_at, func.now()),
-            **lease,
-        )
-    if job is None and step.status != Status.PROCESSING:
-        job = _touch(session, job_id, attempt, **({} if step.status == Status.COMPLETED else lease))
-    return job
+def _enter(session: Session, job_id: str, attempt: int, *, begin: bool) -> Job | None:
+    """Return the job's row, locked, if it runs at this attempt; with ``begin`` a queued one is begun first."""
+    if begin:
+        began = func.coalesce(Job.started_at, func.now())
+        job = moves.begin_job(session, job_id, attempt, started_at=began)
+        if job is not None:
+            return job
+    return session.scalar(
+        select(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.status == Status.PROCESSING)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
 
 
 def _touch(session: Session, job_id: str, attempt: int, **values: Any) -> Job | None:
@@ -176,7 +178,7 @@ def _touch(session: Session, job_id: str, attempt: int, **values: Any) -> Job | 
     )
 
 
-def _claim(session: Session, job: Job, step: Step, steps: int, *, done: bool) -> Claim:
+def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
     version = load_version(session, job.profile_id, job.profile_version)
     return Claim(
         job_id=job.id,
@@ -187,7 +189,8 @@ def _claim(session: Session, job: Job, step: Step, steps: int, *, done: bool) ->
         attempt=job.attempt,
         step=step.name,
         index=step.index,
-        done=done,
+        tries=step.attempts,
+        done=step.status == Status.COMPLETED,
         last=step.index == steps - 1,
         request=job.request,
         profile_id=job.profile_id,
@@ -201,7 +204,9 @@ def _claim(session: Session, job: Job, step: Step, steps: int, *, done: bool) ->
 
 
 def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispatch]:
-    """Move the job past the claimed step, or to its end; raises `StaleAttempt` when the claim is not good any more.
+    """Move the job past the claimed step, or to its end.
+
+    Raises `StaleAttempt` when the claim is not good any more, and `JobCancelled` when the next step is not wanted.
 
     Called first in the transaction that also writes what the step made (`write_checkpoint`), so that all of it is
     dropped together when the fence does not hold. Returns what to send next.
@@ -218,10 +223,11 @@ def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispat
             detail=None,
         )
     else:
-        handover = {"lease_owner": None, "lease_expires_at": func.now() + HANDOVER}
-        job = _touch(session, claim.job_id, claim.attempt, progress=progress, detail=None, **handover)
+        job = _touch(session, claim.job_id, claim.attempt, progress=progress, detail=None, **_unheld(GRACE))
     if job is None:
         raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+    if job.cancel_requested_at is not None and not claim.last:
+        raise JobCancelled(f"{claim.job_id} is to be cancelled.")
     return sent
 
 
@@ -236,16 +242,39 @@ def write_checkpoint(session: Session, claim: Claim, output: Mapping[str, Any]) 
 
 def fail_job(session: Session, claim: Claim, error: moves.Fault) -> list[Dispatch]:
     """End the job of a claim with an error; returns what to send next. Nothing happens if the claim is stale."""
-    job, sent = moves.end_job(
-        session, claim.job_id, Status.PROCESSING, Status.FAILED, attempt=claim.attempt, error=dict(error)
-    )
-    if job is not None:
-        session.execute(
-            update(Step)
-            .where(Step.job_id == claim.job_id, Step.index == claim.index)
-            .values(status=Status.FAILED, finished_at=func.now())
-        )
+    return _end(session, claim, Status.FAILED, error)
+
+
+def end_cancelled(session: Session, claim: Claim) -> list[Dispatch]:
+    """End the job of a claim as cancelled; returns what to send next. Nothing happens if the claim is stale."""
+    return _end(session, claim, Status.CANCELLED, moves.cancelled("Cancelled on request while it ran."))
+
+
+def _end(session: Session, claim: Claim, after: Status, error: moves.Fault) -> list[Dispatch]:
+    _, sent = moves.end_job(session, claim.job_id, Status.PROCESSING, after, attempt=claim.attempt, error=dict(error))
     return sent
+
+
+def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str | None = None) -> list[Dispatch]:
+    """Give a claimed step back, to be begun again at once or in ``seconds``; returns what to send (later: nothing yet).
+
+    Nothing is lost by it: the answers that the step has been given are in the ledger. A stale claim changes nothing.
+    """
+    wait = timedelta(seconds=seconds)
+    values = _unheld(wait) | {"detail": detail, "waiting_until": func.now() + wait if seconds else None}
+    if _touch(session, claim.job_id, claim.attempt, **values) is None:
+        return []
+    session.execute(
+        update(Step)
+        .where(Step.job_id == claim.job_id, Step.index == claim.index, Step.status == Status.PROCESSING)
+        .values(status=Status.QUEUED)
+    )
+    return [] if seconds else moves.mark_dispatched(session, [claim.job_id])
+
+
+def _unheld(wait: timedelta) -> dict[str, Any]:
+    """Return a lease that nobody holds, and by when somebody should have taken the job up."""
+    return {"lease_owner": None, "lease_expires_at": func.now() + wait, "reserved_usd": 0}
 
 
 def note_progress(session: Session, claim: Claim, progress: int, detail: str | None) -> None:

@@ -6,15 +6,15 @@ counters are exact at every commit and two movers cannot deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from models.batches import Batch
-from models.jobs import Job
+from models.jobs import Job, Step
 from models.states import OPEN, TERMINAL, Status, batch_end, may_move
 
 Fault = Mapping[str, Any]
@@ -23,12 +23,18 @@ Fault = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Dispatch:
-    """What a message has to say: which job, and of which kind, attempt and priority."""
+    """What a message has to say: which job, of which kind, attempt and priority, and from which step on."""
 
     job_id: str
     kind: str
     attempt: int
     priority: str
+    start: int = 0
+
+
+def cancelled(reason: str) -> Fault:
+    """Return the error of a job that was cancelled."""
+    return {"code": "CANCELLED", "message": reason, "details": {}}
 
 
 def lock_batch_of(session: Session, job_id: str) -> Batch | None:
@@ -44,50 +50,10 @@ def lock_batch(session: Session, batch_id: Any) -> Batch | None:
     )
 
 
-def move_job(
-    session: Session, job_id: str, before: Status, after: Status, *, attempt: int | None = None, **values: Any
-) -> Job | None:
-    """Move one job, count it, and return it.
-
-    None when it was not in ``before`` (at ``attempt``): somebody was first.
-    """
-    return _move(session, lock_batch_of(session, job_id), job_id, before, after, attempt=attempt, **values)
-
-
-def _move(
-    session: Session,
-    batch: Batch | None,
-    job_id: str,
-    before: Status,
-    after: Status,
-    *,
-    attempt: int | None,
-    **values: Any,
-) -> Job | None:
-    if not may_move(before, after):
-        raise ValueError(f"{before} -> {after} is no legal move")
-    query = update(Job).where(Job.id == job_id, Job.status == before)
-    if attempt is not None:
-        query = query.where(Job.attempt == attempt)
-    ended = {"finished_at": func.now(), "lease_owner": None, "lease_expires_at": None} if after in TERMINAL else {}
-    job = session.scalar(
-        query.values(status=after, updated_at=func.now(), **ended, **values)
-        .returning(Job)
-        .execution_options(populate_existing=True)
-    )
-    if job is not None and batch is not None:
-        count(batch, before, after, 1)
-        session.flush()
-    return job
-
-
-def count(batch: Batch, before: Status, after: Status, jobs: int) -> None:
-    """Move ``jobs`` from one counter of a locked batch to another, and begin the batch with its first job."""
-    setattr(batch, before, getattr(batch, before) - jobs)
-    setattr(batch, after, getattr(batch, after) + jobs)
-    if after is Status.PROCESSING and batch.status == Status.QUEUED:
-        batch.status = Status.PROCESSING
-        batch.started_at = func.now()
+def begin_job(session: Session, job_id: str, attempt: int, **values: Any) -> Job | None:
+    """Move a queued job to processing, count it, and return it; None when somebody was first."""
+    batch = lock_batch_of(session, job_id)
+    return _move(session, batch, job_id, Status.QUEUED, Status.PROCESSING, attempt, values)
 
 
 def end_job(
@@ -100,33 +66,94 @@ def end_job(
     error: Fault | None = None,
     **values: Any,
 ) -> tuple[Job | None, list[Dispatch]]:
-    """End one job and do what follows for its batch. Returns the job (None: not ours to end) and what to send next."""
+    """End one job and do what follows for its batch.
+
+    Returns the job (None: it was not in ``before`` at ``attempt``, somebody was first) and what to send next.
+    """
     batch = lock_batch_of(session, job_id)
-    job = _move(session, batch, job_id, before, after, attempt=attempt, error=error, **values)
-    if job is None or batch is None:
+    ended = {
+        "error": error,
+        "finished_at": func.now(),
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "waiting_until": None,
+        "reserved_usd": 0,
+    }
+    job = _move(session, batch, job_id, before, after, attempt, {**ended, **values})
+    if job is None:
+        return None, []
+    if after is not Status.COMPLETED:
+        close_steps(session, [job_id], after)
+    if batch is None:
         return job, []
     if after is Status.FAILED and not batch.continue_on_error:
         cancel_queued(session, batch, "An earlier item failed and continue_on_error is false.")
     return job, advance_batch(session, batch)
 
 
+def _move(
+    session: Session,
+    batch: Batch | None,
+    job_id: str,
+    before: Status,
+    after: Status,
+    attempt: int | None,
+    values: Mapping[str, Any],
+) -> Job | None:
+    if not may_move(before, after):
+        raise ValueError(f"{before} -> {after} is no legal move")
+    query = update(Job).where(Job.id == job_id, Job.status == before)
+    if attempt is not None:
+        query = query.where(Job.attempt == attempt)
+    job = session.scalar(
+        query.values(status=after, updated_at=func.now(), **values)
+        .returning(Job)
+        .execution_options(populate_existing=True)
+    )
+    if job is not None and batch is not None:
+        count(batch, before, after, 1)
+        session.flush()
+    return job
+
+
+def close_steps(session: Session, job_ids: Sequence[str], after: Status) -> None:
+    """End the steps of jobs that end early: the running one as its job does, those behind it as cancelled."""
+    ran = case((Step.status == Status.PROCESSING, after.value), else_=Status.CANCELLED.value)
+    session.execute(
+        update(Step)
+        .where(Step.job_id.in_(job_ids), Step.status.in_(OPEN))
+        .values(status=ran, finished_at=case((Step.status == Status.PROCESSING, func.now())))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def count(batch: Batch, before: Status, after: Status, jobs: int) -> None:
+    """Move ``jobs`` from one counter of a locked batch to another, and begin the batch with its first job."""
+    setattr(batch, before, getattr(batch, before) - jobs)
+    setattr(batch, after, getattr(batch, after) + jobs)
+    if after is Status.PROCESSING and batch.status == Status.QUEUED:
+        batch.status = Status.PROCESSING
+        batch.started_at = func.coalesce(Batch.started_at, func.now())
+
+
 def cancel_queued(session: Session, batch: Batch, reason: str) -> int:
     """Cancel every job of a locked batch that no worker has begun; returns how many."""
-    cancelled = session.scalars(
+    ids = session.scalars(
         update(Job)
         .where(Job.batch_id == batch.id, Job.status == Status.QUEUED)
         .values(
             status=Status.CANCELLED,
-            error={"code": "CANCELLED", "message": reason, "details": {}},
+            error=dict(cancelled(reason)),
             finished_at=func.now(),
             updated_at=func.now(),
         )
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     ).all()
-    count(batch, Status.QUEUED, Status.CANCELLED, len(cancelled))
+    close_steps(session, ids, Status.CANCELLED)
+    count(batch, Status.QUEUED, Status.CANCELLED, len(ids))
     session.flush()
-    return len(cancelled)
+    return len(ids)
 
 
 def advance_batch(session: Session, batch: Batch) -> list[Dispatch]:
@@ -134,16 +161,23 @@ def advance_batch(session: Session, batch: Batch) -> list[Dispatch]:
     if batch.status in TERMINAL:
         return []
     if batch.queued + batch.processing == 0:
-        batch.status = batch_end(
-            completed=batch.completed,
-            failed=batch.failed,
-            cancelled=batch.cancelled,
-            continue_on_error=batch.continue_on_error,
-        )
+        batch.status = end_of(batch)
         batch.finished_at = func.now()
         session.flush()
         return []
     return take_window(session, batch)
+
+
+def end_of(batch: Batch) -> Status:
+    """Return the status that a batch ends with when all of its jobs have ended."""
+    if batch.cancel_requested_at is not None:
+        return Status.CANCELLED
+    return batch_end(
+        completed=batch.completed,
+        failed=batch.failed,
+        cancelled=batch.cancelled,
+        continue_on_error=batch.continue_on_error,
+    )
 
 
 def take_window(session: Session, batch: Batch) -> list[Dispatch]:
@@ -168,18 +202,28 @@ def take_window(session: Session, batch: Batch) -> list[Dispatch]:
     return mark_dispatched(session, waiting)
 
 
-def mark_dispatched(session: Session, jobs: Any) -> list[Dispatch]:
-    """Note on the jobs of the subquery ``jobs`` that a message is about to be sent, and say what to send."""
+def mark_dispatched(session: Session, jobs: Any, *, priority: str | None = None) -> list[Dispatch]:
+    """Note on jobs (ids, or a subquery of ids) that a message is about to be sent, and say what to send, in order.
+
+    ``priority`` replaces the jobs' own. Each message begins at the job's first step that is not done.
+    """
     rows = session.execute(
         update(Job)
         .where(Job.id.in_(jobs))
-        .values(dispatched_at=func.now())
-        .returning(Job.id, Job.kind, Job.attempt, Job.priority, Job.position)
+        .values(dispatched_at=func.now(), sent=Job.sent + 1)
+        .returning(Job.id, Job.kind, Job.attempt, Job.priority, Job.position, Job.sent)
         .execution_options(synchronize_session=False)
     ).all()
-    return [dispatch_of(row) for row in sorted(rows, key=lambda row: (row.position or 0, row.id))]
+    starts = first_steps(session, [row.id for row in rows if row.sent > 1])
+    return [
+        Dispatch(row.id, row.kind, row.attempt, priority or row.priority, starts.get(row.id, 0))
+        for row in sorted(rows, key=lambda row: (row.position or 0, row.id))
+    ]
 
 
-def dispatch_of(job: Any) -> Dispatch:
-    """Return the message of a job (a row or an object with id, kind, attempt, priority)."""
-    return Dispatch(job.id, job.kind, job.attempt, job.priority)
+def first_steps(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
+    """Return for each job the index of its first step that is not done; jobs that have none are left out."""
+    if not job_ids:
+        return {}
+    undone = select(Step.job_id, func.min(Step.index)).where(Step.job_id.in_(job_ids), Step.status != Status.COMPLETED)
+    return {row[0]: row[1] for row in session.execute(undone.group_by(Step.job_id))}

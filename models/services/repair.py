@@ -2,113 +2,158 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+import settings
 from models.batches import Batch
 from models.jobs import Job, Step
 from models.services import moves, workers
-from models.services.jobs import HANDOVER
+from models.services.jobs import GRACE, LEASE
 from models.services.moves import Dispatch
-from models.states import OPEN, Status
+from models.states import OPEN, TERMINAL, Priority, Status
 
-GRACE = timedelta(seconds=60)  # how long a sent message may wait for a worker before it is sent again
-MAX_ATTEMPTS = 3  # a job that has taken so many workers with it does not get another
 AT_ONCE = 500  # rows a tick: a long outage is worked off in ticks, not in one burst
+STARVING_AT_ONCE = 5
 LOCK = 0x0CA4DF05
 
 
-def find_stranded(session: Session) -> list[Dispatch]:
-    """Return what has to be sent again. Of several upkeeps at one time, one works and the others find nothing."""
+def find_stranded(session: Session, waiting: int) -> list[Dispatch]:
+    """Return what has to be sent again. Of several upkeeps at one time, one works and the others find nothing.
+
+    ``waiting``: how many messages wait in the queue of first steps.
+    """
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
         return []
     workers.forget_silent(session)
     return [
-        *give_up(session),
         *find_orphaned(session),
         *find_dropped(session),
-        *find_unclaimed(session),
+        *find_starving(session),
+        *find_unclaimed(session, waiting),
         *find_idle(session),
     ]
 
 
-def give_up(session: Session) -> list[Dispatch]:
-    """Fail jobs whose every attempt has lost its worker; returns what their batches send next."""
-    lost = select(Job.id, Job.attempt).where(_expired(), Job.lease_owner.is_not(None), Job.attempt >= MAX_ATTEMPTS)
+def find_orphaned(session: Session) -> list[Dispatch]:
+    """Take jobs from workers that have let their leases run out: cancelled, given up, or begun anew.
+
+    After the database itself was away, every worker gets the time of a lease to renew its own.
+    """
+    started = session.scalar(select(func.pg_postmaster_start_time() > func.now() - LEASE))
+    if started:
+        return []
+    lost = select(Job.id, Job.attempt, Job.cancel_requested_at).where(_expired(), Job.lease_owner.is_not(None))
     found: list[Dispatch] = []
-    for job_id, attempt in session.execute(lost.limit(AT_ONCE)).all():
-        error = {
-            "code": "WORKER_LOST",
-            "message": f"The worker was lost {attempt} times while it ran this job.",
-            "details": {"attempts": attempt},
-        }
-        _, following = moves.end_job(session, job_id, Status.PROCESSING, Status.FAILED, attempt=attempt, error=error)
-        found += following
+    for row in session.execute(lost.limit(AT_ONCE)).all():
+        found += _take_over(session, row)
     return found
 
 
-def find_orphaned(session: Session) -> list[Dispatch]:
-    """Begin a new attempt for jobs whose worker has let its lease run out; the step it ran is to be run again."""
-    orphans = (
-        select(Job.id)
-        .where(_expired(), Job.lease_owner.is_not(None), Job.attempt < MAX_ATTEMPTS)
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    ids = session.scalars(
+def _take_over(session: Session, job: Any) -> list[Dispatch]:
+    most = settings.engine().max_attempts
+    if job.cancel_requested_at is not None:
+        return _end(session, job, Status.CANCELLED, moves.cancelled("Cancelled on request."))
+    if job.attempt >= most:
+        message = f"The worker was lost {job.attempt} times while it ran this job."
+        error = {"code": "WORKER_LOST", "message": message, "details": {"attempts": job.attempt}}
+        return _end(session, job, Status.FAILED, error)
+    begun = session.scalar(
         update(Job)
-        .where(Job.id.in_(orphans))
-        .values(attempt=Job.attempt + 1, lease_owner=None, lease_expires_at=func.now() + HANDOVER)
+        .where(Job.id == job.id, Job.attempt == job.attempt, _expired(), Job.lease_owner.is_not(None))
+        .values(attempt=Job.attempt + 1, lease_owner=None, lease_expires_at=func.now() + GRACE, reserved_usd=0)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
-    ).all()
-    session.execute(
-        update(Step)
-        .where(Step.job_id.in_(ids), Step.status == Status.PROCESSING)
-        .values(status=Status.QUEUED)
-        .execution_options(synchronize_session=False)
     )
-    return moves.mark_dispatched(session, ids) if ids else []
+    if begun is None:
+        return []  # its heart has beaten after all
+    session.execute(
+        update(Step).where(Step.job_id == job.id, Step.status == Status.PROCESSING).values(status=Status.QUEUED)
+    )
+    return moves.mark_dispatched(session, [job.id])
+
+
+def _end(session: Session, job: Any, after: Status, error: Mapping[str, Any]) -> list[Dispatch]:
+    _, following = moves.end_job(session, job.id, Status.PROCESSING, after, attempt=job.attempt, error=dict(error))
+    return following
 
 
 def find_dropped(session: Session) -> list[Dispatch]:
-    """Send the next step's message again where nobody took it over. Same attempt: nothing ran in between."""
-    dropped = (
-        select(Job.id).where(_expired(), Job.lease_owner.is_(None)).limit(AT_ONCE).with_for_update(skip_locked=True)
-    )
+    """Send the next step's message for jobs that nobody has taken up in time, or whose wait is over.
+
+    The attempt stays the same: nothing ran in between.
+    """
+    dropped = select(Job.id).where(_expired(), Job.lease_owner.is_(None)).limit(AT_ONCE)
     ids = session.scalars(
         update(Job)
-        .where(Job.id.in_(dropped))
-        .values(lease_expires_at=func.now() + HANDOVER)
+        .where(Job.id.in_(dropped.with_for_update(skip_locked=True)))
+        .values(lease_expires_at=func.now() + GRACE, waiting_until=None)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     ).all()
     return moves.mark_dispatched(session, ids) if ids else []
 
 
-def find_unclaimed(session: Session) -> list[Dispatch]:
-    """Mark jobs whose message must have been lost as sent just now, and return their messages."""
-    lost = (
-        select(Job.id)
-        .where(Job.status == Status.QUEUED, Job.dispatched_at < func.now() - GRACE)
-        .order_by(Job.dispatched_at)
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    return moves.mark_dispatched(session, lost)
+def find_starving(session: Session) -> list[Dispatch]:
+    """Send a few jobs of lower priority once more, at the highest, when they have waited for their grace.
+
+    A low batch so moves on while high work keeps arriving; few, so that high work still goes first. Once for each
+    job: the first message may still be there.
+    """
+    starving = _unclaimed().where(Job.sent == 1, Job.priority != Priority.HIGH)
+    return moves.mark_dispatched(session, _locked(starving, STARVING_AT_ONCE), priority=Priority.HIGH.value)
+
+
+def find_unclaimed(session: Session, waiting: int) -> list[Dispatch]:
+    """Send jobs again whose message must have been lost: more of them are unclaimed than messages wait.
+
+    Without that look, workers that are only busy, or away for an hour, would find the queue full of copies.
+    """
+    unclaimed = session.scalar(select(func.count()).select_from(_unclaimed().subquery())) or 0
+    if unclaimed <= waiting:
+        return []
+    return moves.mark_dispatched(session, _locked(_unclaimed()))
+
+
+def _unclaimed() -> Any:
+    return select(Job.id).where(Job.status == Status.QUEUED, Job.dispatched_at < func.now() - GRACE)
+
+
+def _locked(jobs: Any, most: int = AT_ONCE) -> Any:
+    return jobs.order_by(Job.dispatched_at).limit(most).with_for_update(skip_locked=True)
 
 
 def find_idle(session: Session) -> list[Dispatch]:
-    """Advance each open batch that has queued jobs and none on its way."""
-    on_its_way = select(Job.id).where(Job.batch_id == Batch.id, Job.status.in_(OPEN), Job.dispatched_at.is_not(None))
-    idle = select(Batch.id).where(Batch.status.in_(OPEN), ~on_its_way.exists()).order_by(Batch.id).limit(AT_ONCE)
+    """Advance each open batch that has room in its window, or nothing left to wait for."""
+    in_flight = (
+        select(func.count())
+        .where(Job.batch_id == Batch.id, Job.status.in_(OPEN), Job.dispatched_at.is_not(None))
+        .scalar_subquery()
+    )
+    room = and_(Batch.queued + Batch.processing > in_flight, in_flight < Batch.max_concurrent)
+    idle = select(Batch.id).where(Batch.status.in_(OPEN), room | (Batch.queued + Batch.processing == 0))
     found: list[Dispatch] = []
-    for batch_id in session.scalars(idle).all():
+    for batch_id in session.scalars(idle.order_by(Batch.id).limit(AT_ONCE)).all():
         batch = moves.lock_batch(session, batch_id)
         found += moves.advance_batch(session, batch) if batch is not None else []
     return found
+
+
+def delete_old(session: Session, days: int) -> int:
+    """Delete finished batches and single jobs that ended more than ``days`` ago; returns how many. The ledger stays."""
+    old = func.now() - timedelta(days=days)
+    gone = 0
+    for table, alone in ((Batch, []), (Job, [Job.batch_id.is_(None)])):
+        ended = select(table.id).where(table.status.in_(TERMINAL), table.finished_at < old, *alone).limit(AT_ONCE)
+        deleted = session.scalars(
+            delete(table).where(table.id.in_(ended)).returning(table.id).execution_options(synchronize_session=False)
+        )
+        gone += len(deleted.all())
+    return gone
 
 
 def _expired() -> ColumnElement[bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -14,7 +13,7 @@ from models.services.jobs import LEASE
 from models.states import Status
 from models.workers import Worker
 
-LATELY = timedelta(seconds=30)  # three beats: who has not been seen for longer is taken for gone
+LATELY = LEASE  # who has not been seen for longer is taken for gone
 
 
 def beat(session: Session, worker_id: str, host: str, pid: int, queues: Sequence[str]) -> int:

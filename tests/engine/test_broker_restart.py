@@ -12,6 +12,7 @@ from cli.embedded import Server
 from models import db
 from models.jobs import Job
 from models.services import repair
+from models.services.jobs import GRACE
 from models.states import Status
 from tests.engine import jobs as work
 from tests.engine.processes import EXPORT, GENERATION, wait_for, worker
@@ -45,7 +46,7 @@ def test_workers_outlive_a_restart_of_redis_with_calls_in_flight(
             with (
                 db.transaction() as session
             ):  # what was lost with Redis is upkeep's to find; do not wait a minute for it
-                session.execute(update(Job).values(dispatched_at=Job.dispatched_at - repair.GRACE))
+                session.execute(update(Job).values(dispatched_at=Job.dispatched_at - GRACE))
 
             def all_done() -> bool:
                 assert first.poll() is None, (tmp_path / "generation.log").read_text()[-3000:]
@@ -55,7 +56,7 @@ def test_workers_outlive_a_restart_of_redis_with_calls_in_flight(
                         .where(Job.lease_owner.is_(None), Job.status == "processing")
                         .values(lease_expires_at=func.now())
                     )
-                    found = repair.find_stranded(session)
+                    found = repair.find_stranded(session, waiting=0)
                 dispatch.send(found)
                 return count(Status.COMPLETED) == ITEMS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,11 +14,12 @@ from models.calls import Call
 from models.jobs import Job
 from models.services import calls
 from models.services.jobs import Claim
-from providers.base import BadOutput, Completion, Prompt, Sampling, Truncated
+from providers.base import BadOutput, Completion, Prompt, Provider, Sampling, Truncated, Unavailable
 from providers.openai import OpenAIProvider
 from tasks import retry
-from tasks.ask import ask, question_key
+from tasks.ask import Asker, question_key
 from tasks.errors import StepFailed
+from tasks.heartbeat import Heart
 from tests.engine import jobs as work
 from tests.model_server import PRICE, ModelServer, Say
 
@@ -38,6 +38,11 @@ def claim(owner: str) -> Claim:
     claimed = work.claim(first.job_id)
     assert claimed is not None
     return claimed
+
+
+def ask(claim: Claim, provider: Provider, prompt: Prompt, sampling: Sampling, index: int = 0) -> Completion:
+    """Ask as a step does; the heart does not beat here."""
+    return Asker.of(claim, provider, Heart([])).ask(prompt, sampling, index)
 
 
 def booked(database: Any) -> Decimal:
@@ -104,7 +109,7 @@ def test_a_provider_that_stays_away_is_given_up_after_the_last_try(
 ) -> None:
     monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
     model_server.script = [Say(503, {"error": {"message": "busy"}})] * (retry.TRIES + 1)
-    with pytest.raises(Exception, match="busy"):
+    with pytest.raises(Unavailable, match="busy"):
         ask(claim, provider, PROMPT, SAMPLING)
     assert len(model_server.ledger.requests) == retry.TRIES
 
@@ -117,7 +122,7 @@ def test_two_answers_to_one_question_are_both_booked_and_one_is_discarded(
 
     class Slow(OpenAIProvider):
         def complete(
-            self, prompt: Prompt, sampling: Sampling, *, cancelled: Callable[[], bool] = lambda: False
+            self, prompt: Prompt, sampling: Sampling, *, cancelled: Any = None, deadline: float | None = None
         ) -> Completion:
             both.wait()
             return super().complete(prompt, sampling)
@@ -158,7 +163,8 @@ def test_ledger_rows_outlive_their_job(
 
 
 @pytest.mark.parametrize(
-    ("tried", "dice", "asked", "seconds"), [(1, 0, None, 0.5), (3, 1, None, 4), (9, 1, None, 60), (1, 0, 30, 30)]
+    ("tried", "dice", "asked", "seconds"),
+    [(1, 0, None, 0.5), (3, 1, None, 4), (9, 1, None, 60), (1, 0, 30, 30), (1, 1, 30, 33)],
 )
 def test_waits_grow_jitter_and_honour_the_server(tried: int, dice: float, asked: float | None, seconds: float) -> None:
     assert retry.delay(tried, dice, asked) == seconds

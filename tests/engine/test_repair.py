@@ -17,9 +17,15 @@ from models.workers import Worker
 from tests.engine import jobs as work
 
 
-def find(database: Any) -> list[Dispatch]:
+@pytest.fixture(autouse=True)
+def _database_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right after the database has started, no lease is taken for lost; the tests' own has only just started."""
+    monkeypatch.setattr(repair, "LEASE", timedelta(0))
+
+
+def find(database: Any, waiting: int = 0) -> list[Dispatch]:
     with database.transaction() as session:
-        return repair.find_stranded(session)
+        return repair.find_stranded(session, waiting)
 
 
 def age(database: Any, job_id: str, **moments: timedelta) -> None:
@@ -43,8 +49,41 @@ def test_nothing_is_found_where_all_is_well(database: Any, claimed: str) -> None
 def test_a_message_that_nobody_took_is_sent_again(database: Any, owner: str) -> None:
     job = work.open_job(owner)
     age(database, job.job_id, dispatched_at=timedelta(seconds=61))
-    assert find(database) == [job]
+    assert [found.job_id for found in find(database)] == [job.job_id]
     assert find(database) == []
+
+
+def test_a_message_that_still_waits_is_not_sent_again(database: Any, owner: str) -> None:
+    """Workers that are busy, or away for an hour, must not find the queue full of copies."""
+    jobs = [work.open_job(owner).job_id for _ in range(3)]
+    for job_id in jobs:
+        age(database, job_id, dispatched_at=timedelta(seconds=61))
+        with database.transaction() as session:
+            session.get_one(Job, job_id).sent = 2
+    assert find(database, waiting=3) == []
+    assert {found.job_id for found in find(database, waiting=2)} == set(jobs)
+
+
+def test_low_work_that_waits_is_sent_once_more_at_the_highest_priority(database: Any, owner: str) -> None:
+    _, sent = work.open_batch(owner, items=8, window=8, priority="low")
+    for message in sent:
+        age(database, message.job_id, dispatched_at=timedelta(seconds=61))
+    found = find(database, waiting=100)
+    assert [(message.job_id, message.priority) for message in found] == [
+        (message.job_id, "high") for message in sent[: repair.STARVING_AT_ONCE]
+    ]
+    assert len(find(database, waiting=100)) == 8 - repair.STARVING_AT_ONCE
+    assert find(database, waiting=100) == []
+
+
+def test_right_after_the_database_came_back_no_lease_is_taken(
+    database: Any, claimed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age(database, claimed, lease_expires_at=timedelta(seconds=1))
+    monkeypatch.setattr(repair, "LEASE", timedelta(days=1))
+    assert find(database) == []
+    monkeypatch.setattr(repair, "LEASE", timedelta(0))
+    assert [found.job_id for found in find(database)] == [claimed]
 
 
 def test_a_job_whose_lease_ran_out_begins_a_new_attempt(database: Any, claimed: str) -> None:
@@ -79,7 +118,8 @@ def test_a_lost_message_between_two_steps_costs_no_attempt(database: Any, owner:
     assert first is not None
     work.finish(first)
     age(database, job.job_id, lease_expires_at=timedelta(seconds=1))
-    assert find(database) == [job]
+    (again,) = find(database)
+    assert (again.job_id, again.attempt, again.start) == (job.job_id, 1, 1)
 
 
 def test_a_job_that_takes_its_workers_with_it_is_given_up(database: Any, owner: str) -> None:
@@ -116,7 +156,7 @@ def test_of_two_upkeeps_at_once_one_finds_everything(database: Any, owner: str) 
         other.start()
         other.join()
         assert found == [[]]
-    assert find(database) == [job]
+    assert [found.job_id for found in find(database)] == [job.job_id]
 
 
 def test_a_heartbeat_keeps_the_leases_of_its_own_worker_only(database: Any, owner: str) -> None:

@@ -1,0 +1,140 @@
+"""Doing it again: a new job with the request of an ended one, linked both ways; and deleting what has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from models.batches import Batch, Item
+from models.errors import WrongState
+from models.jobs import Job
+from models.services import moves
+from models.services.batches import find_batch
+from models.services.jobs import NewJob, find_job, insert_jobs, list_steps
+from models.services.moves import Dispatch
+from models.states import TERMINAL, Status
+
+
+def retry_job(
+    session: Session,
+    owner_id: str,
+    job_id: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    fresh: bool = False,
+    request_id: str,
+) -> tuple[Job, list[Dispatch]]:
+    """Open a new job with the request of an ended one; returns it with what to send.
+
+    ``options`` replace those of the request that they name. Stored answers are used again, unless ``fresh``. In a
+    batch the item points at the new job from here on, and the counters follow. Raises `NotFound`, or `WrongState`
+    when the job has not ended or was retried already.
+    """
+    batch = moves.lock_batch_of(session, job_id)
+    old = find_job(session, owner_id, job_id, with_request=True)
+    refuse_open(old)
+    if old.retried_by is not None:
+        raise WrongState(
+            f"Job {job_id} was retried already, as {old.retried_by}.",
+            code="JOB_ALREADY_RETRIED",
+            details={"retried_by": old.retried_by},
+        )
+    new_id = _clone(session, old, options or {}, fresh=fresh, request_id=request_id)
+    sent = moves.mark_dispatched(session, [new_id]) if batch is None else _replace(session, batch, old, new_id)
+    return find_job(session, owner_id, new_id), sent
+
+
+def refuse_open(job: Job) -> None:
+    """Raise `WrongState` for a job that has not ended."""
+    if job.status not in TERMINAL:
+        raise WrongState(
+            f"Job {job.id} is {job.status}: cancel it first, or wait.",
+            code="JOB_NOT_TERMINAL",
+            details={"status": job.status},
+        )
+
+
+def _clone(session: Session, old: Job, options: Mapping[str, Any], *, fresh: bool, request_id: str) -> str:
+    request = {**old.request, "options": {**old.request.get("options", {}), **options}}
+    new = NewJob(
+        kind=old.kind,
+        steps=[step.name for step in list_steps(session, old.id)],
+        profile_id=old.profile_id,
+        profile_version=old.profile_version,
+        request=request,
+    )
+    (new_id,) = insert_jobs(session, old.owner_id, [new], priority=old.priority, request_id=request_id)
+    links: dict[str, Any] = {"retry_of": old.id, "batch_id": old.batch_id, "position": old.position}
+    if not fresh:
+        links["root_id"] = old.root_id
+    session.execute(update(Job).where(Job.id == new_id).values(links))
+    old.retried_by = new_id
+    session.flush()
+    return new_id
+
+
+def _replace(session: Session, batch: Batch, old: Job, new_id: str) -> list[Dispatch]:
+    """Put the new job in the old one's place in a locked batch, and open the batch again if it had ended."""
+    session.execute(update(Item).where(Item.job_id == old.id).values(job_id=new_id))
+    moves.count(batch, Status(old.status), Status.QUEUED, 1)
+    if batch.status in TERMINAL:
+        batch.status = Status.PROCESSING
+        batch.finished_at = None
+        batch.cancel_requested_at = None
+    session.flush()
+    return moves.advance_batch(session, batch)
+
+
+def retry_batch(
+    session: Session, owner_id: str, batch_id: str, *, include_cancelled: bool, fresh: bool, request_id: str
+) -> tuple[Batch, int, list[Dispatch]]:
+    """Retry the failed items of a batch (and the cancelled ones); returns it, how many, and what to send.
+
+    Items that were refused as invalid stay as they are: the same request would be refused again. Raises `NotFound`,
+    or `WrongState` when there is nothing to retry.
+    """
+    find_batch(session, owner_id, batch_id)
+    batch = moves.lock_batch(session, batch_id)
+    wanted = [Status.FAILED, Status.CANCELLED] if include_cancelled else [Status.FAILED]
+    invalid = func.coalesce(Job.error["code"].astext, "") == "VALIDATION_ERROR"
+    jobs: Sequence[str] = session.scalars(
+        select(Job.id)
+        .join(Item, Item.job_id == Job.id)
+        .where(Item.batch_id == batch_id, Job.status.in_(wanted), ~invalid)
+        .order_by(Item.position)
+    ).all()
+    if batch is None or not jobs:
+        raise WrongState("This batch has no item to retry.", code="NOTHING_TO_RETRY")
+    sent: list[Dispatch] = []
+    for job_id in jobs:
+        sent += retry_job(session, owner_id, job_id, fresh=fresh, request_id=request_id)[1]
+    session.refresh(batch)
+    return batch, len(jobs), sent
+
+
+def delete_job(session: Session, owner_id: str, job_id: str) -> None:
+    """Delete an ended job with what it made, but for its character and its calls; raises `NotFound` or `WrongState`."""
+    batch = moves.lock_batch_of(session, job_id)
+    job = find_job(session, owner_id, job_id)
+    refuse_open(job)
+    if batch is not None and session.scalar(select(Item.position).where(Item.job_id == job_id)) is not None:
+        batch.total -= 1
+        setattr(batch, job.status, getattr(batch, job.status) - 1)
+    session.delete(job)
+    session.flush()
+
+
+def delete_batch(session: Session, owner_id: str, batch_id: str) -> None:
+    """Delete an ended batch with its jobs; raises `NotFound` or `WrongState`. Characters and calls stay."""
+    batch = find_batch(session, owner_id, batch_id)
+    if batch.status not in TERMINAL:
+        raise WrongState(
+            f"Batch {batch_id} is {batch.status}: cancel it first, or wait.",
+            code="BATCH_NOT_TERMINAL",
+            details={"status": batch.status},
+        )
+    session.delete(batch)
+    session.flush()
