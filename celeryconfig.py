@@ -41,7 +41,7 @@ task_create_missing_queues = False
 # --- Redis ------------------------------------------------------------------------------------------------------
 broker_transport_options = {
     "global_keyprefix": "cardforge:",
-    # Longer than the longest step with its retries: nothing extends it, and a step that outlives it starts twice.
+    # Long: nothing extends it, and a message whose step outlives it is delivered again (the claim then drops it).
     "visibility_timeout": 3600,
     # One look for abandoned messages every 5 s (kombu's defaults make that about 100 s).
     "unacked_restore_interval": 5,

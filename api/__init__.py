@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Flask, redirect
-from flask_smorest import Api
 from werkzeug.wrappers import Response
 
 import logs
@@ -22,7 +21,7 @@ def create_app() -> Flask:
     app.config.update(docs.CONFIG, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, CORS_ORIGINS=settings.load().cors_origins)
     requests.register(app)
     auth.register(app)
-    api = Api(app)
+    api = docs.Api(app)
     errors.register(app)
     for noun in (batches, generation, jobs, keys, catalogue):
         api.register_blueprint(noun.blueprint)

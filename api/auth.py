@@ -1,4 +1,4 @@
-"""Who asks: every path under /api/v2 needs a key, but for the documentation."""
+"""Who asks: every view needs a key, but for those that are named here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from models.services import keys
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-PREFIX = "/api/v2/"
-OPEN_ENDPOINTS = {"api-docs.openapi_json", "api-docs.openapi_swagger_ui", "docs.asset"}
+OPEN_ENDPOINTS = {
+    "api-docs.openapi_json",
+    "api-docs.openapi_swagger_ui",
+    "docs.asset",
+    "health.live",
+    "health.ready",
+    "home",
+}
 READING = {"GET", "HEAD"}
 
 
@@ -36,7 +42,8 @@ def needs(scope: str) -> Callable[[View], View]:
 
 def authenticate() -> None:
     """Find the caller's key and put its owner on ``g``; raises `Unauthenticated` or `Forbidden`."""
-    if not request.path.startswith(PREFIX) or request.endpoint in OPEN_ENDPOINTS or request.method == "OPTIONS":
+    nowhere = request.endpoint is None and not request.path.startswith("/api/")
+    if request.endpoint in OPEN_ENDPOINTS or nowhere or request.method == "OPTIONS":
         return
     key = find_key()
     view = current_app.view_functions.get(request.endpoint or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from api.paging import ask_of, page_of
 from models import db
 from models.batches import Batch, Item
 from models.db import Session
+from models.errors import Invalid
 from models.jobs import Job
 from models.services import again, batches, stops
 from models.services.batches import NewBatch
@@ -110,7 +112,9 @@ def delete(batch_id: str) -> None:
 def position_of(cursor: str | None) -> int:
     """Return the place in the batch that a cursor means."""
     place = read_cursor(cursor) if cursor else "0"
-    return int(place) if place.isdecimal() else 0
+    if not re.fullmatch(r"[0-9]{1,6}", place):
+        raise Invalid("This cursor is of another list.", details={"cursor": ["Use the next_cursor of this list."]})
+    return int(place)
 
 
 def show_accepted(batch: Batch) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from importlib import resources
 
+import flask_smorest
 from flask import Blueprint, Response, send_from_directory
+
+from schemas.common import ErrorSchema
 
 INTRODUCTION = """\
 Turns source material into role-play character cards, in bulk.
@@ -31,10 +34,22 @@ CONFIG = {
     },
     "API_SPEC_OPTIONS": {
         "info": {"description": INTRODUCTION},
-        "security": [{"key": []}],
-        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "cf_..."}}},
+        "security": [{"key": []}, {"header": []}],
+        "components": {
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "bearerFormat": "cf_..."},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            }
+        },
     },
 }
+
+
+class Api(flask_smorest.Api):
+    """The API as flask-smorest documents it, with errors of our one shape."""
+
+    ERROR_SCHEMA = ErrorSchema
+
 
 ASSETS = str(resources.files("swagger_ui").joinpath("static"))
 

@@ -36,7 +36,7 @@ def register(app: Flask) -> None:
     """Turn every error of the app into the one shape."""
     app.register_error_handler(domain.DomainError, from_domain)
     app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(db.Away, from_outage)
+    app.register_error_handler(db.Trouble, from_database)
     app.register_error_handler(BrokerError, from_outage)
     app.register_error_handler(Exception, from_bug)
 
@@ -74,6 +74,11 @@ def from_http(error: HTTPException) -> Response:
         if name == "Allow":
             response.headers[name] = value
     return response
+
+
+def from_database(error: Exception) -> Response:
+    """The database is away, or has refused something that should not have been asked."""
+    return from_outage(error) if db.is_away(error) else from_bug(error)
 
 
 def from_outage(error: Exception) -> Response:

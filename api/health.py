@@ -1,4 +1,4 @@
-"""Health: is this process alive, can the service do its work, and what do its counters say."""
+"""Health: is this process alive, and can the service do its work."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from models.errors import Invalid
 
 # What JSON can say and PostgreSQL cannot hold: NUL, and halves of surrogate pairs.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-MAYBE_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 
 
 class JSONProvider(DefaultJSONProvider):
@@ -32,12 +31,11 @@ class JSONProvider(DefaultJSONProvider):
 def read_json(data: bytes) -> Any:
     """Return the JSON in ``data``; raises `BadRequest` for what is not JSON and `Invalid` for what cannot be stored."""
     try:
-        value = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
+        _refuse_unstorable(value, "")
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadRequest(f"The body is not valid JSON: {why}.") from error
-    if MAYBE_UNSTORABLE.search(data):
-        _refuse_unstorable(value, "")
     return value
 
 

@@ -9,6 +9,7 @@ import uuid
 from flask import Flask, Response, current_app, g, request
 
 import logs
+from models.errors import Invalid
 
 log = logs.get(__name__)
 
@@ -41,6 +42,14 @@ def begin() -> None:
     g.began = time.monotonic()
     logs.clear()
     logs.bind(request_id=g.request_id)
+    refuse_nul()
+
+
+def refuse_nul() -> None:
+    """No path and no query has use for a NUL, and PostgreSQL has none for it either."""
+    values = [request.path, *request.args, *request.args.values()]
+    if any("\x00" in value for value in values):
+        raise Invalid("The address holds a NUL character.", details={"url": ["Take %00 out."]})
 
 
 def end(response: Response) -> Response:

@@ -12,6 +12,7 @@ from cards.errors import CardError
 Object = Mapping[str, Any]
 
 MILLISECONDS_FROM = 100_000_000_000  # as seconds this would be the year 5138: such a figure counts milliseconds
+LATEST = 10**15  # milliseconds: some 30,000 years from now; anything later (or infinite, or no number) is no date
 
 
 def to_json(value: Any, *, indent: int | None = None) -> bytes:
@@ -90,7 +91,7 @@ def read_number(source: Object, field: str, place: str = "") -> int | None:
         number = float(value) if isinstance(value, str) else value
         if isinstance(number, int | float) and math.isfinite(number):
             return int(number)
-    except (ValueError, OverflowError):
+    except (OverflowError, ValueError):
         pass
     raise CardError(f"{place}{field} must be a number, not {value!r:.40}: write digits without quotes")
 
@@ -108,7 +109,7 @@ def read_flag(source: Object, field: str, default: bool = False) -> bool:
 def read_seconds(source: Object, field: str) -> int | None:
     """A Unix time in seconds, also from milliseconds; None when unknown (absent, 0 or no number)."""
     value = source.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LATEST:
         return None  # a date as text is another program's own field: better unknown than wrong
     seconds = int(value) // 1000 if abs(value) >= MILLISECONDS_FROM else int(value)
     return seconds or None

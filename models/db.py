@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, MetaData, create_engine, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import Engine, MetaData, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 import settings
 
 T = TypeVar("T")
 
-# What the layers above name without importing SQLAlchemy: the session, "the database is away", "anything at all".
-Away = OperationalError
+# What the layers above name without importing SQLAlchemy: the session, and anything that can go wrong in one.
 Trouble = SQLAlchemyError
 
 SCHEMA_HEAD = "0001"
@@ -40,42 +40,112 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
-def connect(url: str) -> Engine:
+WORK, HEART = "work", "heartbeat"
+POOLS = {
+    # A worker process runs hundreds of threads but each holds a connection for milliseconds only, never over a model
+    # call: twenty serve them all.
+    WORK: {"pool_size": 10, "max_overflow": 10, "pool_timeout": 30},
+    # A heartbeat must not queue behind the work whose leases it renews.
+    HEART: {"pool_size": 1, "max_overflow": 0, "pool_timeout": 5},
+}
+SOCKET = {
+    "connect_timeout": 5,
+    "application_name": "cardforge",
+    # A database host that vanishes without a word is noticed in half a minute, not in the kernel's fifteen.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+def connect(url: str, pool: str = WORK) -> Engine:
     """Return an engine for ``url`` (any spelling that `settings.database_url` takes).
 
-    A worker process runs hundreds of threads but each holds a connection for milliseconds only, never over a
-    model call: twenty serve them all. Dead connections are noticed before use (``pool_pre_ping``).
+    Dead connections are noticed before use (``pool_pre_ping``).
     """
-    return create_engine(
+    engine = create_engine(
         settings.database_url(url),
-        pool_size=10,
-        max_overflow=10,
-        pool_timeout=30,
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,  # an error's text goes to the log; what people submitted does not
-        connect_args={"connect_timeout": 5, "application_name": "cardforge"},
+        connect_args=SOCKET,
+        **POOLS[pool],
     )
+    event.listen(engine, "connect", set_limits)
+    return engine
+
+
+def set_limits(connection: Any, _record: object) -> None:
+    """Let the server end a session whose process has frozen or vanished in the middle of a transaction.
+
+    Ours take milliseconds. One that is left open holds a batch's row, and so everybody who works on that batch.
+    """
+    idle = min(10.0, settings.engine().lease / 2)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(idle * 1000)}")
+        cursor.execute("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3")
+    connection.commit()
 
 
 @cache
-def _engine_of_process(_pid: int) -> Engine:
-    return connect(settings.load().database_url)
+def _engine_of_process(_pid: int, pool: str) -> Engine:
+    return connect(settings.load().database_url, pool)
 
 
-def engine() -> Engine:
+def engine(pool: str = WORK) -> Engine:
     """Return this process's engine. A forked child gets its own: sockets must not be shared (celery#1564)."""
-    return _engine_of_process(os.getpid())
+    return _engine_of_process(os.getpid(), pool)
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(pool: str = WORK) -> Iterator[Session]:
     """Run a block in one transaction: committed at its end, rolled back when it raises.
 
     Never hold one open across a network call: load, leave, call, come back.
     """
-    with Session(engine(), expire_on_commit=False) as session, session.begin():
+    with Session(engine(pool), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+# SQLSTATE classes and codes that mean "not now": connection trouble, shutting down or starting up, deadlock or
+# serialization, out of resources, a read-only replica in the place of its primary, and an idle transaction ended.
+NOT_NOW = ("08", "57P", "40", "53", "25006", "25P03")
+
+
+def is_away(error: BaseException) -> bool:
+    """Say whether an error means that the database cannot answer now, rather than that it has refused something."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "pgcode", None)
+    if code is None:
+        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return str(code).startswith(NOT_NOW)
+
+
+OUTAGE_SECONDS = 300
+"""How long a write that must not be lost waits for the database to come back."""
+
+
+def patiently(write: Callable[[Session], T], *, seconds: float = OUTAGE_SECONDS) -> T:
+    """Run ``write`` in a transaction; while the database is away, try again for up to ``seconds``.
+
+    For writes whose loss would cost money or work. ``write`` may run more than once, and once more after a commit
+    whose answer was lost: it must do all of its work through the session, and find out what is done already.
+    """
+    until = time.monotonic() + seconds
+    pause = 0.2
+    while True:
+        try:
+            with transaction() as session:
+                return write(session)
+        except SQLAlchemyError as error:
+            if not is_away(error) or time.monotonic() + pause > until:
+                raise
+            threading.Event().wait(pause)
+            pause = min(pause * 2, 5.0)
 
 
 def probe(session: Session) -> None:
@@ -89,26 +159,3 @@ def schema_version(session: Session) -> str | None:
         return None
     found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
     return found
-
-
-OUTAGE_SECONDS = 300
-"""How long a write that must not be lost waits for the database to come back."""
-
-
-def patiently(write: Callable[[Session], T], *, seconds: float = OUTAGE_SECONDS) -> T:
-    """Run ``write`` in a transaction; while the database is away, try again for up to ``seconds``.
-
-    For writes whose loss would cost money or work. ``write`` may run more than once, each time in a new
-    transaction, so it must do all of its work through the session.
-    """
-    until = time.monotonic() + seconds
-    pause = 0.2
-    while True:
-        try:
-            with transaction() as session:
-                return write(session)
-        except Away:
-            if time.monotonic() + pause > until:
-                raise
-            threading.Event().wait(pause)
-            pause = min(pause * 2, 5.0)

@@ -44,11 +44,6 @@ def may_move(before: Status, after: Status) -> bool:
     return after in MOVES[before]
 
 
-def sources(after: Status) -> tuple[Status, ...]:
-    """Return the states from which ``after`` can be reached, for the WHERE of a conditional update."""
-    return tuple(before for before in Status if may_move(before, after))
-
-
 def batch_end(*, completed: int, failed: int, cancelled: int, continue_on_error: bool) -> Status:
     """Return the end state of a batch whose jobs have all ended."""
     if failed and not continue_on_error:

@@ -33,7 +33,7 @@ class Moment(fields.AwareDateTime):
         )
 
 
-class Money(fields.Field):
+class Money(fields.Float):
     """US dollars, as a JSON number."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> float | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from marshmallow import Schema, ValidationError, fields, validate
 
 from schemas.common import Moment, Strict
 
 SCOPES = ("read", "write", "admin")
+LONGEST = timedelta(days=3653)
 
 
 def _in_future(value: datetime) -> None:
-    if value <= datetime.now(UTC):
-        raise ValidationError("Lies in the past.")
+    now = datetime.now(UTC)
+    if not now < value < now + LONGEST:
+        raise ValidationError("Has to lie in the future, and at most ten years ahead.")
 
 
 class KeyRequestSchema(Strict):

@@ -20,6 +20,7 @@ import logs
 import settings
 from models import db
 from models.errors import JobCancelled
+from models.ids import new_id
 from models.services import calls
 from models.services.calls import Asked, Bill
 from models.services.jobs import Claim
@@ -111,7 +112,7 @@ class Asker:
         with db.transaction() as session:
             if not calls.reserve(session, self.claim):
                 raise StepFailed("BUDGET_EXCEEDED", "The batch's max_cost_usd has no room for another call.")
-        asked = Asked(key, prompt.purpose, self.provider.name, sampling.model, datetime.now(UTC))
+        asked = Asked(new_id("call"), key, prompt.purpose, self.provider.name, sampling.model, datetime.now(UTC))
         left = max(1.0, self.until - time.monotonic())
         try:
             completion = self.provider.complete(prompt, sampling, cancelled=self._is_to_stop, deadline=left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from celery import Celery, signals
@@ -17,4 +18,4 @@ app = Celery("cardforge", config_source="celeryconfig", include=["tasks.steps", 
 @signals.setup_logging.connect
 def configure_logging(**_: Any) -> None:
     """Celery leaves logging to us as soon as somebody listens here."""
-    logs.configure("worker")
+    logs.configure(next((name for name in ("worker", "beat", "flower") if name in sys.argv), "celery"))

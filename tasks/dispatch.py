@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from celery import chain
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
@@ -28,23 +27,22 @@ REDIS_PRIORITY = {Priority.HIGH: 0, Priority.STANDARD: 3, Priority.LOW: 6}  # 0 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to try: publish retries, and how long to wait for a connection (seconds)."""
+    """How long to try: publish retries, and how long to wait for a connection and for an answer (seconds)."""
 
     retry_policy: tuple[tuple[str, float], ...]
     connect_seconds: float
+    answer_seconds: float
 
 
 # A client waits for the web: under a second in all. A worker has the time, and holds the tail of a chain.
-QUICK = Patience((("max_retries", 1), ("interval_start", 0.1), ("interval_max", 0.1)), 0.3)
-PATIENT = Patience(tuple(app.conf.task_publish_retry_policy.items()), 5)
+QUICK = Patience((("max_retries", 1), ("interval_start", 0.1), ("interval_max", 0.1)), 0.3, 0.3)
+PATIENT = Patience(tuple(app.conf.task_publish_retry_policy.items()), 5, 30)
 
 
 @cache
 def _connection(patience: Patience) -> Connection:
-    options = {**app.conf.broker_transport_options, "socket_connect_timeout": patience.connect_seconds}
-    if patience is QUICK:
-        options["socket_timeout"] = 1
-    return app.connection_for_write(transport_options=options)
+    timeouts = {"socket_connect_timeout": patience.connect_seconds, "socket_timeout": patience.answer_seconds}
+    return app.connection_for_write(transport_options={**app.conf.broker_transport_options, **timeouts})
 
 
 def send(dispatches: Iterable[Dispatch], patience: Patience = PATIENT) -> int:
@@ -56,23 +54,22 @@ def send(dispatches: Iterable[Dispatch], patience: Patience = PATIENT) -> int:
     try:
         with producers[_connection(patience)].acquire(block=True, timeout=patience.connect_seconds) as producer:
             for dispatch in waiting:
-                chain_of(dispatch).apply_async(producer=producer, retry=True, retry_policy=dict(patience.retry_policy))
+                first, *rest = steps_of(dispatch)
+                # What `chain(...).apply_async` does, but that it would publish with a producer of its own choosing.
+                policy = dict(patience.retry_policy)
+                first.apply_async(chain=[*reversed(rest)], producer=producer, retry=True, retry_policy=policy)
                 sent += 1
     except (OperationalError, OSError) as error:
         log.warning("dispatch_failed", jobs=len(waiting) - sent, reason=type(error).__name__)
     return sent
 
 
-def chain_of(dispatch: Dispatch) -> Any:
-    """Return the chain of a job's steps that are still to be done: ids and numbers only."""
+def steps_of(dispatch: Dispatch) -> list[Any]:
+    """Return the signatures of a job's chain, from its first undone step on: ids and numbers only."""
     priority = REDIS_PRIORITY[Priority(dispatch.priority)]
-    return chain(
+    return [
         app.signature(
-            step.name,
-            args=(dispatch.job_id, dispatch.attempt),
-            immutable=True,
-            queue=step.queue,
-            priority=priority,
+            step.name, args=(dispatch.job_id, dispatch.attempt), immutable=True, queue=step.queue, priority=priority
         )
         for step in KINDS[dispatch.kind].steps[dispatch.start :]
-    )
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC
 from typing import Any
 
 from cards.card import Card
@@ -64,7 +64,7 @@ def file_values(work: Work, card: Card, format_name: str, width: int) -> dict[st
 
     Times are those of the job, so that a re-run makes the same names.
     """
-    made: datetime = work.claim.created_at
+    made = work.claim.created_at.astimezone(UTC)
     index = work.claim.position or 1
     return {
         "character_name": card.name,

@@ -32,6 +32,7 @@ class Heart:
 
     def __init__(self, queues: Sequence[str]) -> None:
         self.id = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+        self._host = socket.gethostname()
         self._queues = list(queues)
         self._running: set[str] = set()
         self._cancelled: frozenset[str] = frozenset()
@@ -49,7 +50,7 @@ class Heart:
         self._stopped.set()
         self._thread.join(timeout=5)
         try:
-            with db.transaction() as session:
+            with db.transaction(db.HEART) as session:
                 workers.leave(session, self.id)
         except db.Trouble:
             log.warning("heartbeat_left_behind", worker=self.id)
@@ -84,11 +85,11 @@ class Heart:
         """Beat if it is time, and look for what is to be cancelled; returns the seconds to the next tick."""
         try:
             if time.monotonic() >= self._due:
-                with db.transaction() as session:
-                    workers.beat(session, self.id, socket.gethostname(), os.getpid(), self._queues)
+                with db.transaction(db.HEART) as session:
+                    workers.beat(session, self.id, self._host, os.getpid(), self._queues, list(self._running))
                 self._due = time.monotonic() + settings.engine().heartbeat
             if self._running:
-                with db.transaction() as session:
+                with db.transaction(db.HEART) as session:
                     self._cancelled = frozenset(stops.cancelled_of(session, self.id))
         except db.Trouble as error:
             log.warning("heartbeat_missed", worker=self.id, reason=type(error).__name__)

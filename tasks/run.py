@@ -91,15 +91,14 @@ def leave_off(claim: Claim, error: Exception) -> Callable[[db.Session], list[Dis
             log.info("step_parked", seconds=round(error.seconds, 1), reason=str(error))
             detail = f"waiting: {error}"
             return lambda session: jobs.let_go(session, claim, seconds=error.seconds, detail=detail)
+        case db.Trouble() if db.is_away(error):
+            log.warning("step_handed_back", reason=type(error).__name__)
+            return lambda session: jobs.let_go(session, claim)
         case JobCancelled():
             log.info("step_cancelled")
             return lambda session: jobs.end_cancelled(session, claim)
-    return partial(_fail, claim, _describe(error))
-
-
-def _fail(claim: Claim, described: Mapping[str, Any], session: db.Session) -> list[Dispatch]:
-    jobs.write_log(session, claim, "error", described["message"], {"code": described["code"]})
-    return jobs.fail_job(session, claim, described)
+    described = _describe(error)
+    return lambda session: jobs.fail_job(session, claim, described)
 
 
 def _describe(error: Exception) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session, undefer
 
 from models.batches import Batch
 from models.calls import ANSWERED, FAULTED, Call
-from models.ids import new_id
 from models.jobs import Job
 from models.services.jobs import Claim
 from models.states import Status
@@ -34,8 +33,9 @@ class Bill:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question as the ledger knows it: which step's, what for, to whom, when."""
+    """One question as the ledger knows it: which step's, what for, to whom, when. ``id`` is that of its row."""
 
+    id: str
     key: str
     purpose: str
     provider: str
@@ -80,21 +80,25 @@ def record_answer(
         "response_id": response_id,
     }
     first = insert(Call).values(values).on_conflict_do_nothing().returning(Call.id)
-    if session.scalar(first) is None:
-        session.execute(insert(Call).values(values | {"discarded": True}))
-    _add_cost(session, claim, bill.cost_usd)
+    if session.scalar(first) is not None or _add_row(session, values | {"discarded": True}):
+        _add_cost(session, claim, bill.cost_usd)
 
 
 def record_fault(session: Session, claim: Claim, asked: Asked, bill: Bill, error: Mapping[str, Any]) -> None:
     """Book a call that gave nothing usable, with what it cost all the same."""
     values = _row(claim, asked, bill) | {"status": FAULTED, "error": dict(error)}
-    session.execute(insert(Call).values(values))
-    _add_cost(session, claim, bill.cost_usd)
+    if _add_row(session, values):
+        _add_cost(session, claim, bill.cost_usd)
+
+
+def _add_row(session: Session, values: Mapping[str, Any]) -> bool:
+    """Add a row, and say whether it was not there already, from a commit whose answer was lost."""
+    row = insert(Call).values(values).on_conflict_do_nothing(index_elements=[Call.id]).returning(Call.id)
+    return session.scalar(row) is not None
 
 
 def _row(claim: Claim, asked: Asked, bill: Bill) -> dict[str, Any]:
     return {
-        "id": new_id("call"),
         "owner_id": claim.owner_id,
         "job_id": claim.job_id,
         "root_id": claim.root_id,

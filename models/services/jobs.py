@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
 import settings
@@ -167,14 +167,15 @@ def _enter(session: Session, job_id: str, attempt: int, *, begin: bool) -> Job |
     )
 
 
-def _touch(session: Session, job_id: str, attempt: int, **values: Any) -> Job | None:
-    """Update a running job at this attempt and return it; None when it has ended or moved on."""
+def _touch(session: Session, claim: Claim, **values: Any) -> Job | None:
+    """Update the job of a claim and return it; None when the claim is over: job ended, attempt old, or step done."""
+    running = exists().where(Step.job_id == claim.job_id, Step.index == claim.index, Step.status == Status.PROCESSING)
     return session.scalar(
         update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.status == Status.PROCESSING)
+        .where(Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status == Status.PROCESSING, running)
         .values(updated_at=func.now(), **values)
         .returning(Job)
-        .execution_options(populate_existing=True)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
 
 
@@ -223,7 +224,7 @@ def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispat
             detail=None,
         )
     else:
-        job = _touch(session, claim.job_id, claim.attempt, progress=progress, detail=None, **_unheld(GRACE))
+        job = _touch(session, claim, progress=progress, detail=None, **_unheld(GRACE))
     if job is None:
         raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
     if job.cancel_requested_at is not None and not claim.last:
@@ -242,17 +243,19 @@ def write_checkpoint(session: Session, claim: Claim, output: Mapping[str, Any]) 
 
 def fail_job(session: Session, claim: Claim, error: moves.Fault) -> list[Dispatch]:
     """End the job of a claim with an error; returns what to send next. Nothing happens if the claim is stale."""
-    return _end(session, claim, Status.FAILED, error)
+    job, sent = _end(session, claim, Status.FAILED, error)
+    if job is not None:
+        _add_log(session, claim, "error", error["message"], {"code": error["code"]})
+    return sent
 
 
 def end_cancelled(session: Session, claim: Claim) -> list[Dispatch]:
     """End the job of a claim as cancelled; returns what to send next. Nothing happens if the claim is stale."""
-    return _end(session, claim, Status.CANCELLED, moves.cancelled("Cancelled on request while it ran."))
+    return _end(session, claim, Status.CANCELLED, moves.cancelled("Cancelled on request while it ran."))[1]
 
 
-def _end(session: Session, claim: Claim, after: Status, error: moves.Fault) -> list[Dispatch]:
-    _, sent = moves.end_job(session, claim.job_id, Status.PROCESSING, after, attempt=claim.attempt, error=dict(error))
-    return sent
+def _end(session: Session, claim: Claim, after: Status, error: moves.Fault) -> tuple[Job | None, list[Dispatch]]:
+    return moves.end_job(session, claim.job_id, Status.PROCESSING, after, attempt=claim.attempt, error=dict(error))
 
 
 def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str | None = None) -> list[Dispatch]:
@@ -262,7 +265,7 @@ def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str 
     """
     wait = timedelta(seconds=seconds)
     values = _unheld(wait) | {"detail": detail, "waiting_until": func.now() + wait if seconds else None}
-    if _touch(session, claim.job_id, claim.attempt, **values) is None:
+    if _touch(session, claim, **values) is None:
         return []
     session.execute(
         update(Step)
@@ -280,14 +283,20 @@ def _unheld(wait: timedelta) -> dict[str, Any]:
 def note_progress(session: Session, claim: Claim, progress: int, detail: str | None) -> None:
     """Show how far a running step is; raises `StaleAttempt` when it is not ours any more. Progress never goes back."""
     values = {"progress": func.greatest(Job.progress, progress), "detail": detail}
-    if _touch(session, claim.job_id, claim.attempt, **values) is None:
+    if _touch(session, claim, **values) is None:
         raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
 
 
 def write_log(
     session: Session, claim: Claim, level: str, message: str, details: Mapping[str, Any] | None = None
 ) -> None:
-    """Add a line to the job's log."""
+    """Add a line to the job's log; raises `StaleAttempt` when the claim is over."""
+    if _touch(session, claim) is None:
+        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+    _add_log(session, claim, level, message, details or {})
+
+
+def _add_log(session: Session, claim: Claim, level: str, message: str, details: Mapping[str, Any]) -> None:
     session.add(
         JobLog(
             job_id=claim.job_id,
@@ -295,7 +304,7 @@ def write_log(
             step=claim.step,
             attempt=claim.attempt,
             message=message,
-            details=dict(details or {}),
+            details=dict(details),
         )
     )
 

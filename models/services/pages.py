@@ -52,9 +52,12 @@ def write_cursor(place: str) -> str:
 def read_cursor(cursor: str) -> str:
     """Return the place that a cursor means; raises `Invalid` when it is none of ours."""
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+        place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        place = ""
+    if not place.isprintable() or not place:
         raise Invalid(
             "This cursor is not one that a list has given out.",
             details={"cursor": ["Use the next_cursor of the page before, unchanged."]},
-        ) from error
+        )
+    return place

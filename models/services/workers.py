@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -16,13 +16,16 @@ from models.workers import Worker
 LATELY = LEASE  # who has not been seen for longer is taken for gone
 
 
-def beat(session: Session, worker_id: str, host: str, pid: int, queues: Sequence[str]) -> int:
-    """Note that the worker lives and renew its leases; returns how many it holds."""
+def beat(session: Session, worker_id: str, host: str, pid: int, queues: Sequence[str], running: Collection[str]) -> int:
+    """Note that the worker lives and renew the leases of the jobs it runs; returns how many it still held.
+
+    Only of those in ``running``: a job that a worker has lost track of must not be kept alive by it.
+    """
     row = insert(Worker).values(id=worker_id, host=host, pid=pid, queues=list(queues), seen_at=func.now())
     session.execute(row.on_conflict_do_update(index_elements=[Worker.id], set_={"seen_at": func.now()}))
     renewed = session.scalars(
         update(Job)
-        .where(Job.lease_owner == worker_id, Job.status == Status.PROCESSING)
+        .where(Job.id.in_(running), Job.lease_owner == worker_id, Job.status == Status.PROCESSING)
         .values(lease_expires_at=func.now() + LEASE)
         .returning(Job.id)
         .execution_options(synchronize_session=False)

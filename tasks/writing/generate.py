@@ -18,6 +18,8 @@ from tasks import prompts, replies
 from tasks.work import Work
 from tasks.writing.shapes import CARD
 
+MOST_TAGS = 30
+LONGEST_TAG = 60  # characters
 WRITTEN = 0.6  # the card is there; what is left is checking it and having it mended
 
 
@@ -37,7 +39,12 @@ def work(work: Work) -> Card:
             "The card has faults and is sent back.",
             faults=[finding.to_dict() for finding in findings],
         )
-        completion, reply = _repair(work, prompt, reply, [f"{f.field}: {f.message} {f.fix}" for f in findings], round_)
+        problems = [f"{finding.field}: {finding.message} {finding.fix}" for finding in findings]
+        try:
+            completion, reply = _repair(work, prompt, reply, problems, round_)
+        except BadOutput as fault:
+            work.log("warning", "The mended card cannot be read; the one before it is kept.", reason=str(fault))
+            break
         card = build_card(work, completion, reply)
         findings = errors_of(card)
     work.log("info", f"Wrote {card.name}.", provider=work.provider.name, model=completion.model)
@@ -51,7 +58,7 @@ def save(session: Session, work: Work, card: Card) -> Mapping[str, Any]:
 
 
 def errors_of(card: Card) -> list[Finding]:
-    """Return the findings that a card must not be delivered with."""
+    """Return the findings that a card is sent back for. What is left of them is shown with the result."""
     return [finding for finding in lint_card(card) if finding.severity == "E"]
 
 
@@ -106,7 +113,7 @@ def _repair(work: Work, asked: Prompt, card: Any, problems: list[str], index: in
 def build_card(work: Work, completion: Completion, reply: Mapping[str, Any]) -> Card:
     """Return the card of a reply, marked with how it was made."""
     claim = work.claim
-    tags = [*reply["tags"], *(work.option("tags") or [])]
+    tags = [" ".join(tag.split()).lower()[:LONGEST_TAG] for tag in [*reply["tags"], *(work.option("tags") or [])]]
     return Card(
         name=safe_card_name(work.option("name") or reply["name"]),
         description=reply["description"].strip(),
@@ -117,7 +124,7 @@ def build_card(work: Work, completion: Completion, reply: Mapping[str, Any]) -> 
         alternate_greetings=tuple(text.strip() for text in reply["alternate_greetings"] if text.strip()),
         creator_notes=reply["creator_notes"].strip(),
         creator=work.option("creator") or "",
-        tags=tuple(dict.fromkeys(tag.strip().lower() for tag in tags if tag.strip())),
+        tags=tuple(dict.fromkeys(tag for tag in tags if tag))[:MOST_TAGS],
         creation_date=int(claim.created_at.timestamp()),
         modification_date=int(claim.created_at.timestamp()),
         extensions={

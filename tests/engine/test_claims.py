@@ -20,11 +20,13 @@ def test_terminal_states_have_no_way_out() -> None:
     assert not may_move(Status.COMPLETED, Status.PROCESSING)
 
 
-def test_of_sixteen_deliveries_of_a_message_one_gets_the_claim(owner: str) -> None:
+def test_of_sixteen_deliveries_of_a_message_one_gets_the_claim(database: Any, owner: str) -> None:
     job = work.open_job(owner)
     with ThreadPoolExecutor(16) as pool:
-        claims = list(pool.map(lambda _: work.claim(job.job_id), range(16)))
-    assert sum(claim is not None for claim in claims) == 1
+        claims = list(pool.map(lambda n: work.claim(job.job_id, worker=f"w{n}"), range(16)))
+    (winner,) = [n for n, claim in enumerate(claims) if claim is not None]
+    with database.transaction() as session:
+        assert session.get_one(Job, job.job_id).lease_owner == f"w{winner}", "the others have not touched the lease"
 
 
 def test_a_step_waits_for_the_one_before_it(owner: str) -> None:

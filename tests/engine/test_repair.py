@@ -166,14 +166,21 @@ def test_a_heartbeat_keeps_the_leases_of_its_own_worker_only(database: Any, owne
     for job_id in (mine, other):
         age(database, job_id, lease_expires_at=timedelta(seconds=1))
     with database.transaction() as session:
-        assert workers.beat(session, "w1", "host", 1, ["generation"]) == 1
+        assert workers.beat(session, "w1", "host", 1, ["generation"], [mine, other]) == 1
     assert [found.job_id for found in find(database)] == [other]
+
+
+def test_a_job_that_its_worker_has_lost_track_of_is_not_kept_alive(database: Any, claimed: str) -> None:
+    age(database, claimed, lease_expires_at=timedelta(seconds=1))
+    with database.transaction() as session:
+        assert workers.beat(session, "w1", "host", 1, ["generation"], []) == 0
+    assert [found.job_id for found in find(database)] == [claimed]
 
 
 def test_served_queues_are_those_of_workers_seen_lately(database: Any) -> None:
     with database.transaction() as session:
-        workers.beat(session, "w1", "host", 1, ["generation", "lorebook"])
-        workers.beat(session, "w2", "host", 2, ["export"])
+        workers.beat(session, "w1", "host", 1, ["generation", "lorebook"], [])
+        workers.beat(session, "w2", "host", 2, ["export"], [])
         session.execute(update(Worker).where(Worker.id == "w2").values(seen_at=func.now() - timedelta(seconds=31)))
         assert workers.served_queues(session) == {"generation", "lorebook"}
         session.execute(update(Worker).values(seen_at=func.now() - timedelta(minutes=6)))

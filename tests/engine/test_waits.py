@@ -1,4 +1,4 @@
-"""Waiting for a provider: engine.md, line 17. Short waits stay in the slot, long ones give it back, all for everybody."""
+"""Waiting for a provider: engine.md, line 17."""
 
 from __future__ import annotations
 
