@@ -80,6 +80,17 @@ def test_output_and_done_are_one_commit(database: Any, owner: str) -> None:
         assert session.get_one(Job, job.job_id).progress == 0
 
 
+def test_a_checkpoint_whose_commit_was_answered_too_late_is_not_written_again(owner: str) -> None:
+    """The next step may have been claimed by then; its lease must not be touched."""
+    job = work.open_job(owner)
+    claimed = work.claim(job.job_id)
+    assert claimed is not None
+    work.finish(claimed)
+    assert work.claim(job.job_id, "expand_lorebook", worker="w2") is not None
+    with pytest.raises(StaleAttempt):
+        work.finish(claimed)
+
+
 def test_progress_never_goes_back(database: Any, owner: str) -> None:
     job = work.open_job(owner)
     claimed = work.claim(job.job_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -139,6 +140,40 @@ def test_two_answers_to_one_question_are_both_booked_and_one_is_discarded(
     assert list(discarded) == [False, True]
     assert totals.cost_usd == model_server.ledger.total
     assert totals.wasted_usd > 0
+
+
+def test_a_commit_whose_answer_was_lost_is_booked_once(database: Any, claim: Claim) -> None:
+    """The write is tried again with the same id, and finds its row there."""
+    from datetime import UTC, datetime
+
+    asked = calls.Asked("call_x", "key", "write_card", "p", "m", datetime.now(UTC))
+    bill = calls.Bill(cost_usd=Decimal("0.5"))
+    for _ in range(2):
+        with database.transaction() as session:
+            calls.record_answer(session, claim, asked, bill, response="{}", finish_reason="stop", response_id="")
+    fault = calls.Asked("call_y", "key", "write_card", "p", "m", datetime.now(UTC))
+    for _ in range(2):
+        with database.transaction() as session:
+            calls.record_fault(session, claim, fault, bill, {"code": "X"})
+    assert booked(database) == Decimal(1)
+    with database.transaction() as session:
+        assert session.get_one(Job, claim.job_id).cost_usd == Decimal(1)
+
+
+def test_calls_that_begin_at_one_time_see_each_others_reservations(database: Any, owner: str) -> None:
+    """A limit of 1.6, 0.3 spent on one call, ten more at a time: four fit, a fifth could overspend."""
+    _, sent = work.open_batch(owner, items=10, window=10, max_cost_usd=Decimal("1.6"))
+    claims = [work.claim(message.job_id) for message in sent]
+    with database.transaction() as session:
+        asked = calls.Asked("call_first", "k", "p", "p", "m", func.now())  # type: ignore[arg-type]
+        calls.record_fault(session, claims[0], asked, calls.Bill(cost_usd=Decimal("0.3")), {"code": "X"})  # type: ignore[arg-type]
+
+    def reserve(claimed: Claim) -> bool:
+        with database.transaction() as session:
+            return calls.reserve(session, claimed)
+
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(reserve, claims)) == 4  # type: ignore[arg-type]
 
 
 def test_a_spent_budget_stops_the_next_call(
