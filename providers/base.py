@@ -130,6 +130,12 @@ class BadRequest(GiveUp):
     code = "PROVIDER_BAD_OUTPUT"
 
 
+class Cancelled(Fault):
+    """The caller wants the answer no more: the connection was closed, so that servers which can stop billing do."""
+
+    code = "CANCELLED"
+
+
 class BadOutput(Fault):
     """An answer came, but not of the shape that was asked for. Asking again may help, once."""
 
@@ -149,7 +155,16 @@ class Provider(Protocol):
     default_model: str
 
     def complete(
-        self, prompt: Prompt, sampling: Sampling, *, cancelled: Callable[[], bool] = lambda: False
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+        deadline: float | None = None,
     ) -> Completion:
-        """Answer ``prompt`` or raise a `Fault`. ``cancelled`` is asked while waiting, where that is possible."""
+        """Answer ``prompt`` or raise a `Fault`; `Cancelled` soon after ``cancelled`` turned true.
+
+        ``cancelled`` is asked several times a second while waiting, from another thread: it must be cheap and must not
+        block. ``deadline`` is in seconds for this call; the smaller of it and the provider's own counts.
+        """
         ...

@@ -6,15 +6,22 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 PRICE = Decimal("0.0000021")  # dollars a token: an odd figure, so that sums show what was rounded
+CHUNKS = 8  # into how many chunks a stream cuts its text
+LOOK_SECONDS = 0.05  # how often a waiting server looks whether its client is still there, and sends comments
+COMMENT = b": OPENROUTER PROCESSING"
 
 CARD = {
     "name": "Ondine Marsh",
@@ -42,9 +49,18 @@ ENTRIES = {
 
 @dataclass
 class Ledger:
-    """What the server says it charged, call by call."""
+    """What the server says it charged, call by call.
+
+    A whole answer is charged in full, and so is a stream whose usage was sent. A stream that the client closes is
+    charged for the prompt and the chunks sent so far, for nothing before the first; ``closed`` counts those. A stream
+    that the server itself breaks before its usage is free. ``chunks`` counts the chunks of text sent in all;
+    ``ports`` are the client's, request by request.
+    """
 
     charges: list[Decimal] = field(default_factory=list)
+    closed: int = 0
+    chunks: int = 0
+    ports: list[int] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,6 +82,7 @@ class ModelServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # each chunk leaves at once
 
             def do_POST(self) -> None:
                 owner.answer(self)
@@ -73,6 +90,10 @@ class ModelServer:
             def do_GET(self) -> None:
                 body = {"charged": str(owner.ledger.total), "calls": len(owner.ledger.charges)}
                 send(self, 200, json.dumps(body).encode(), {})
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a client that cancels resets its connection
+                    super().handle()
 
             def log_message(self, *_: Any) -> None:
                 """Keep the tests' output clean."""
@@ -94,14 +115,22 @@ class ModelServer:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one chat request: by the script while it lasts, then as a good model would."""
-        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        content = handler.rfile.read(length := int(handler.headers["Content-Length"]))
+        if len(content) < length:  # the client went away in the middle of its question
+            handler.close_connection = True
+            return
+        body = json.loads(content)
         with self.ledger.lock:
             self.ledger.requests.append(body)
             self.ledger.headers.append(dict(handler.headers))
+            self.ledger.ports.append(handler.client_address[1])
             say = self.script.pop(0) if self.script else Say()
-        time.sleep(say.seconds or self.seconds)
         purpose = body["response_format"]["json_schema"]["name"]
         text = say.text if say.text is not None else json.dumps(ENTRIES if purpose == "write_entries" else CARD)
+        if body.get("stream") and say.stream and say.body is None:
+            Streaming(self, handler, body, text, say).send()
+            return
+        time.sleep(say.seconds or self.seconds)
         reply = say.body if say.body is not None else self.completion(body, text, say.finish)
         send(
             handler,
@@ -112,19 +141,162 @@ class ModelServer:
 
     def completion(self, body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
         """Return a completion and book its cost."""
+        message = {"role": "assistant", "content": text}
+        choices = [{"index": 0, "message": message, "finish_reason": finish}]
+        return {"id": "gen-1", "model": body["model"], "choices": choices, "usage": self.charge(body, text)}
+
+    def charge(self, body: dict[str, Any], text: str) -> dict[str, Any]:
+        """Book the cost of the prompt and of this much text; return it as usage."""
         prompt = sum(len(message["content"]) for message in body["messages"]) // 4
         cost = (prompt + len(text) // 4) * PRICE
         with self.ledger.lock:
             self.ledger.charges.append(cost)
-        usage = {"prompt_tokens": prompt, "completion_tokens": len(text) // 4, "cost": float(cost)}
-        message = {"role": "assistant", "content": text}
-        choices = [{"index": 0, "message": message, "finish_reason": finish}]
-        return {"id": "gen-1", "model": body["model"], "choices": choices, "usage": usage}
+        return {"prompt_tokens": prompt, "completion_tokens": len(text) // 4, "cost": float(cost)}
+
+
+class ClientGone(Exception):
+    """The client closed its connection before the answer was complete."""
+
+
+class Streaming:
+    """One streamed answer: chunks of the text, the finish reason, the usage on a chunk without choices, [DONE]."""
+
+    def __init__(
+        self, server: ModelServer, handler: BaseHTTPRequestHandler, body: dict[str, Any], text: str, say: Say
+    ) -> None:
+        self.server = server
+        self.handler = handler
+        self.body = body
+        self.text = text
+        self.say = say
+        self.sent = ""
+        self.charged = False
+
+    def send(self) -> None:
+        """Send the answer as scripted, and book what became of it."""
+        try:
+            self._send()
+        except (ClientGone, OSError):
+            self.handler.close_connection = True
+            if self.sent and not self.charged:
+                self.server.charge(self.body, self.sent)
+            with self.server.ledger.lock:
+                self.server.ledger.closed += 1
+
+    def _send(self) -> None:
+        seconds = self.say.seconds or self.server.seconds
+        if not self.say.comments:
+            self.wait(seconds)
+        self._start()
+        if self.say.comments:
+            self.wait(seconds, self._comment)
+        for number, piece in enumerate(pieces(self.text)):
+            if number == self.say.break_after:
+                break
+            if self.say.mid_error is not None and number == CHUNKS // 2:
+                self.event(self.say.mid_error)
+                break
+            self._send_piece(number, piece)
+        else:
+            if self.say.break_after is None:
+                self._finish()
+        if self.say.break_after is None:
+            self.write(b"0\r\n\r\n")
+        else:
+            self.handler.close_connection = True
+
+    def _start(self) -> None:
+        self.handler.send_response(self.say.status)
+        for name, value in {
+            "Content-Type": "text/event-stream",
+            "Transfer-Encoding": "chunked",
+            **self.say.headers,
+        }.items():
+            self.handler.send_header(name, value)
+        self.handler.end_headers()
+
+    def _send_piece(self, number: int, piece: str) -> None:
+        if number:
+            self.wait(self.say.chunk_seconds, self._comment if self.say.comments else None)
+        if self.say.usage_early and not self.charged:
+            self.charged = True
+            self.chunk(piece, usage=self.server.charge(self.body, self.text))
+        else:
+            self.chunk(piece)
+        self.sent += piece
+        with self.server.ledger.lock:
+            self.server.ledger.chunks += 1
+
+    def _finish(self) -> None:
+        self.chunk("", finish_reason=self.say.finish)
+        if not self.charged:
+            self.charged = True
+            self.chunk(None, usage=self.server.charge(self.body, self.text))
+        self.event(b"[DONE]")
+
+    def chunk(self, content: str | None, *, finish_reason: str | None = None, **more: Any) -> None:
+        """Send one chunk; without content it has no choices."""
+        choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish_reason}
+        choices = [] if content is None else [choice]
+        self.event({"id": "gen-1", "object": "chat.completion.chunk", "model": self.body["model"]} | more, choices)
+
+    def event(self, content: dict[str, Any] | bytes, choices: list[Any] | None = None) -> None:
+        """Send one event: an object, or bytes as they are."""
+        if isinstance(content, dict):
+            content = content if choices is None else content | {"choices": choices}
+            content = json.dumps(content, ensure_ascii=False).encode()
+        self.line(b"data: " + content)
+
+    def _comment(self) -> None:
+        self.line(COMMENT)
+
+    def line(self, content: bytes) -> None:
+        """Send a line and an empty one, in HTTP chunks of ``slice_bytes``."""
+        content += self.say.newline * 2
+        size = self.say.slice_bytes or len(content)
+        for start in range(0, len(content), size):
+            part = content[start : start + size]
+            self.write(b"%x\r\n%b\r\n" % (len(part), part))
+
+    def write(self, content: bytes) -> None:
+        """Write to the client, if it is there."""
+        if client_is_gone(self.handler.connection, 0):
+            raise ClientGone
+        self.handler.wfile.write(content)
+
+    def wait(self, seconds: float, meanwhile: Callable[[], None] | None = None) -> None:
+        """Wait, but no longer than the client does."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if client_is_gone(self.handler.connection, min(left, LOOK_SECONDS)):
+                raise ClientGone
+            if meanwhile is not None:
+                meanwhile()
+
+
+def client_is_gone(connection: socket.socket, seconds: float) -> bool:
+    """Say whether the client closed, or closes within so many seconds."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(seconds * 1000)) and not connection.recv(1, socket.MSG_PEEK)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Cut a text into ``CHUNKS`` pieces or fewer."""
+    size = max(1, -(-len(text) // CHUNKS))
+    return (text[start : start + size] for start in range(0, len(text), size))
 
 
 @dataclass
 class Say:
-    """One scripted answer: a status, a whole body, or a completion with this text and finish reason."""
+    """One scripted answer: a status, a whole body, or a completion with this text and finish reason.
+
+    A completion is streamed if the request asks for it, unless ``stream`` is off: after ``seconds`` (before the
+    headers, or after them with ``comments``) chunks, ``chunk_seconds`` apart. ``break_after``: the connection is closed
+    after so many chunks. ``comments``: keep-alive comments while waiting. ``mid_error``: an event sent half way, the
+    last one. ``usage_early``: the whole usage comes on the first chunk. ``newline`` ends lines; each event is cut into
+    HTTP chunks of ``slice_bytes`` (0: whole).
+    """
 
     status: int = 200
     body: Any = None
@@ -132,6 +304,14 @@ class Say:
     finish: str = "stop"
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    stream: bool = True
+    chunk_seconds: float = 0.0
+    break_after: int | None = None
+    comments: bool = False
+    mid_error: dict[str, Any] | bytes | None = None
+    usage_early: bool = False
+    newline: bytes = b"\n"
+    slice_bytes: int = 0
 
 
 def send(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers: dict[str, str]) -> None:

@@ -22,7 +22,12 @@ class OfflineProvider:
     default_model = MODEL
 
     def complete(
-        self, prompt: Prompt, sampling: Sampling, *, cancelled: Callable[[], bool] = lambda: False
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+        deadline: float | None = None,
     ) -> Completion:
         """Answer ``prompt`` from its ``inputs``; `BadRequest` for a purpose or inputs that it does not know."""
         if prompt.purpose in {"write_card", "repair_card"}:
