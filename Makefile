@@ -1,6 +1,6 @@
 # Targets for people; `make` alone lists them. The virtual environment is made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test up check bench interop format clean
+.PHONY: help demo test chaos up check bench interop format clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -18,6 +18,9 @@ up: .venv/stamp ## run everything until Ctrl-C: API on PORT (8000), Flower on FL
 
 test: .venv/stamp ## run the whole test suite against real PostgreSQL and Redis
 	@exec $(BIN)/python -m pytest
+
+chaos: .venv/stamp ## kill, freeze and starve everything at full size; about an hour; writes docs/reliability.md
+	@CHAOS=full exec $(BIN)/python -m pytest tests/chaos -q -s
 
 check: .venv/stamp ## ruff, mypy, import directions, YAML; quick
 	$(BIN)/ruff check

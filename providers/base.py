@@ -149,9 +149,13 @@ class Truncated(Fault):
 
 
 class Provider(Protocol):
-    """A writer that can be asked. ``name`` goes to the ledger and to ``extensions.cardforge.provider``."""
+    """A writer that can be asked.
+
+    ``name`` goes to the ledger and may be a host of the operator's; ``label`` goes into cards, which are passed on.
+    """
 
     name: str
+    label: str
     default_model: str
 
     def complete(

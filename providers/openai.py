@@ -9,9 +9,7 @@ its stream closed can stop writing, and billing.
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +20,7 @@ from urllib3.exceptions import TimeoutError as ReadTimeout
 
 from providers import base, sse, watch
 from providers.base import Completion, Fault, Prompt, Sampling, Usage
+from providers.reply import read_completion, read_usage
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 120  # the longest gap between two data events; a local server may load its model first
@@ -29,21 +28,6 @@ DEADLINE_SECONDS = 300  # the whole call
 CLOSING_SECONDS = 1  # from the last event to the end of the stream, for its connection to be used again
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 CONNECTIONS = 500  # one worker process holds hundreds of calls in flight; each keeps its connection
-
-FAULT_BY_STATUS: Mapping[int, type[Fault]] = {
-    400: base.BadRequest,
-    401: base.AuthRefused,
-    402: base.OutOfCredits,
-    403: base.Filtered,
-    404: base.BadRequest,
-    408: base.TimedOut,
-    409: base.Unavailable,
-    413: base.BadRequest,
-    422: base.BadRequest,
-    429: base.RateLimited,
-    504: base.TimedOut,
-    524: base.TimedOut,
-}
 
 
 class OpenAIProvider:
@@ -61,6 +45,7 @@ class OpenAIProvider:
         silence: float = SILENCE_SECONDS,
     ) -> None:
         self.default_model = model
+        self.label = "openrouter" if is_openrouter(base_url) else "openai-compatible"
         self.name = "openrouter" if is_openrouter(base_url) else (urlsplit(base_url).hostname or "openai")
         self._url = f"{base_url}/chat/completions"
         self._openrouter = is_openrouter(base_url)
@@ -110,6 +95,8 @@ class OpenAIProvider:
         """Send ``body``; return the answer's status, headers and bytes, or the reply that ``stream`` put together."""
         call.hear()  # a call that was cancelled before it began costs nothing
         with watch.watching(call), self._post(body) as response:
+            if 300 <= response.status_code < 400:
+                raise base.BadRequest(f"{self.name} redirects elsewhere: set LLM_BASE_URL to the address it names.")
             if response.status_code < 400 and is_stream(response.headers):
                 self._read_stream(response, call, stream)
                 return response.status_code, response.headers, stream.reply()
@@ -232,109 +219,3 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
     """Yield the body as it arrives. Not by ``iter_content``, which waits for its pieces to be full."""
     while piece := response.raw.read1(65536, decode_content=True):
         yield piece
-
-
-def read_completion(
-    status: int, headers: Mapping[str, str], content: bytes | Mapping[str, Any], *, charges: bool
-) -> Completion:
-    """Turn an HTTP answer into a completion or raise its fault.
-
-    ``content``: the body, or the reply that a stream was put together to. ``charges``: whether the server takes money
-    at all.
-    """
-    reply = _read_json(status, content) if isinstance(content, bytes) else content
-    usage = read_usage(reply, charges=charges)
-    error = reply.get("error")
-    if status >= 400 or error or reply.get("object") == "error":
-        raise read_fault(status, headers, error if isinstance(error, dict) else reply, usage)
-    choices = reply.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise base.Unavailable("The server answered without choices.", usage=usage)
-    choice = choices[0]
-    if isinstance(choice.get("error"), dict):
-        raise read_fault(502, headers, choice["error"], usage)
-    text = (choice.get("message") or {}).get("content") or ""
-    finish = choice.get("finish_reason") or "stop"
-    _refuse_unusable(text, finish, usage)
-    return Completion(
-        text=text,
-        model=str(reply.get("model") or ""),
-        finish_reason=finish,
-        usage=usage,
-        response_id=str(reply.get("id") or headers.get("X-Generation-Id") or ""),
-    )
-
-
-def _refuse_unusable(text: str, finish: str, usage: Usage) -> None:
-    if finish == "content_filter":
-        raise base.Filtered("The server's content filter stopped the answer.", usage=usage)
-    if finish == "length":
-        eaten = " The model spent all of it on reasoning." if usage.reasoning_tokens and not text else ""
-        raise base.Truncated(f"The answer ran into the output cap of max_tokens.{eaten}", usage=usage)
-    if finish == "error":
-        raise base.Unavailable("The server broke off its answer with an error.", usage=usage)
-    if not text.strip():
-        raise base.Unavailable("The server answered with an empty text.", usage=usage)
-
-
-def _read_json(status: int, content: bytes) -> dict[str, Any]:
-    try:
-        reply = json.loads(content)
-    except ValueError as error:
-        if status >= 400:
-            return {}
-        raise base.Unavailable("The server answered with something that is not JSON.", usage=Usage()) from error
-    return reply if isinstance(reply, dict) else {}
-
-
-def read_fault(status: int, headers: Mapping[str, str], error: Mapping[str, Any], usage: Usage) -> Fault:
-    """Return the fault that an error object means; its own code counts when it came inside a 200."""
-    if status < 400:
-        inner = error.get("code") or error.get("http_status")
-        status = inner if isinstance(inner, int) and inner >= 400 else 502
-    said = str(error.get("message") or "no message")[:500]
-    kind = FAULT_BY_STATUS.get(status, base.Unavailable)
-    if issubclass(kind, base.TryLater):
-        return kind(f"HTTP {status}: {said}", usage=usage, retry_after=_retry_after(headers))
-    return kind(f"HTTP {status}: {said}", usage=usage)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    try:
-        return max(0.0, float(headers.get("Retry-After", "")))
-    except ValueError:
-        return None
-
-
-def read_usage(reply: Mapping[str, Any], *, charges: bool) -> Usage:
-    """Return what the answer says it used. With a key of one's own upstream (BYOK) that bill is added to the fee."""
-    usage = reply.get("usage")
-    if not isinstance(usage, dict):
-        return Usage(cost_basis="unknown" if charges else "local")
-    cost = _money(usage.get("cost"))
-    if cost is not None and usage.get("is_byok"):
-        cost += _money((usage.get("cost_details") or {}).get("upstream_inference_cost")) or base.ZERO
-    basis = "provider" if cost is not None else ("unknown" if charges else "local")
-    return Usage(
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
-        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
-        cost_usd=cost or base.ZERO,
-        cost_basis=basis,
-    )
-
-
-def _count(of: Any, name: str) -> int:
-    value = of.get(name) if isinstance(of, dict) else None
-    return value if isinstance(value, int) else 0
-
-
-def _money(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers.base import BadOutput
+from providers.reply import storable
 
 THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
@@ -29,12 +30,23 @@ def find_object(text: str) -> dict[str, Any]:
     fenced = FENCED.findall(bare)
     for candidate in [bare, *reversed(fenced), bare[bare.find("{") : bare.rfind("}") + 1]]:
         try:
-            found = json.loads(candidate)
-        except ValueError:
+            found = json.loads(candidate, object_pairs_hook=_storable)
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             return found
     raise BadOutput("The answer holds no JSON object.")
+
+
+def _storable(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Free the strings of an object of what JSON can escape and no database column takes."""
+    return {storable(name): _storable_value(value) for name, value in pairs}
+
+
+def _storable_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_storable_value(part) for part in value]
+    return storable(value) if isinstance(value, str) else value
 
 
 def find_faults(value: Any, schema: Mapping[str, Any], place: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ class OfflineProvider:
     """Writes from the source text alone. The same inputs always give the same text; no network, no clock, no cost."""
 
     name = "offline"
+    label = "offline"
     default_model = MODEL
 
     def complete(

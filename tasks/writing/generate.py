@@ -129,7 +129,7 @@ def build_card(work: Work, completion: Completion, reply: Mapping[str, Any]) -> 
         modification_date=int(claim.created_at.timestamp()),
         extensions={
             "cardforge": {
-                "provider": work.provider.name,
+                "provider": work.provider.label,
                 "model": completion.model,
                 "profile": claim.profile_id,
                 "profile_version": claim.profile_version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from providers import base
 from providers.base import Prompt, Sampling
-from providers.openai import OpenAIProvider, is_local, read_completion, read_usage, request_body
+from providers.openai import OpenAIProvider, is_local, request_body
+from providers.reply import read_completion, read_retry_after, read_usage
 from tasks.writing.shapes import CARD as SHAPE
 from tests.model_server import CARD, ModelServer, Say
 
@@ -50,7 +52,11 @@ FAULTS = [
     (Say(400, {"error": {"message": "bad model"}}), base.BadRequest, "PROVIDER_BAD_OUTPUT"),
     (Say(401, {"error": {"message": f"Incorrect API key provided: {KEY}"}}), base.AuthRefused, "PROVIDER_AUTH"),
     (Say(402, {"error": {"message": "no credits"}}), base.OutOfCredits, "PROVIDER_CREDITS"),
-    (Say(403, {"error": {"message": "flagged"}}), base.Filtered, "CONTENT_FILTERED"),
+    (Say(403, {"error": {"message": "no", "metadata": {"reasons": ["x"]}}}), base.Filtered, "CONTENT_FILTERED"),
+    (Say(403, {"error": {"message": "country not supported"}}), base.AuthRefused, "PROVIDER_AUTH"),
+    (Say(429, {"error": {"message": "pay", "code": "insufficient_quota"}}), base.OutOfCredits, "PROVIDER_CREDITS"),
+    (Say(301, b"", headers={"Location": "/"}), base.BadRequest, "PROVIDER_BAD_OUTPUT"),
+    (Say(200, {"choices": [{"message": {"content": {"a": 1}}}]}), base.Unavailable, "PROVIDER_UNAVAILABLE"),
     (Say(404, {"error": {"message": "no endpoints"}}), base.BadRequest, "PROVIDER_BAD_OUTPUT"),
     (Say(408, {"error": {"message": "slow"}}), base.TimedOut, "PROVIDER_TIMEOUT"),
     (Say(429, {"error": {"message": "later"}}), base.RateLimited, "PROVIDER_RATE_LIMITED"),
@@ -142,3 +148,32 @@ def test_a_local_server_charges_nothing() -> None:
 def test_the_key_is_in_no_repr(provider: OpenAIProvider) -> None:
     assert KEY not in repr(provider)
     assert KEY not in repr(vars(provider)["_session"].auth)
+
+
+def completed(content: Any) -> str:
+    reply = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 2**40}}
+    completion = read_completion(200, {}, reply, charges=True)
+    assert completion.usage.prompt_tokens == 2**31 - 1
+    return completion.text
+
+
+def test_a_text_is_read_from_parts_and_freed_of_what_cannot_be_stored() -> None:
+    assert completed([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]) == "ab"
+    assert completed("a\x00b\ud800c") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("86400", 3600.0),
+        ("inf", 3600.0),
+        ("-1", 0.0),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+        ("Fri, 20 Nov 2026 12:00:30 GMT", 30.0),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_within_bounds(header: str, seconds: float | None) -> None:
+    assert read_retry_after(header, datetime(2026, 11, 20, 12, tzinfo=UTC)) == seconds

@@ -28,6 +28,10 @@ def test_the_object_is_found_in_talk_fences_and_thought(text: str) -> None:
     assert replies.find_object(text) == {"a": 1}
 
 
+def test_what_no_column_takes_is_taken_out() -> None:
+    assert replies.find_object('{"a": ["x\\u0000y", "\\ud800z"]}') == {"a": ["xy", "z"]}
+
+
 @pytest.mark.parametrize("text", ["", "no", "[1, 2]", '{"a": 1', "null"])
 def test_what_holds_no_object_is_bad_output(text: str) -> None:
     with pytest.raises(BadOutput, match="no JSON object"):
