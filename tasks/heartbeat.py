@@ -34,7 +34,7 @@ class Heart:
         self.id = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         self._host = socket.gethostname()
         self._queues = list(queues)
-        self._running: set[str] = set()
+        self._running: set[tuple[str, int]] = set()
         self._cancelled: frozenset[str] = frozenset()
         self._draining_since: float | None = None
         self._due = 0.0
@@ -69,13 +69,13 @@ class Heart:
         return job_id in self._cancelled
 
     @contextmanager
-    def holding(self, job_id: str) -> Iterator[None]:
-        """Look after a job's cancelling while its step runs."""
-        self._running.add(job_id)
+    def holding(self, job_id: str, attempt: int) -> Iterator[None]:
+        """Renew a job's lease and look for its cancelling while its step runs."""
+        self._running.add((job_id, attempt))
         try:
             yield
         finally:
-            self._running.discard(job_id)
+            self._running.discard((job_id, attempt))
 
     def _run(self) -> None:
         while not self._stopped.wait(self._tick()):
@@ -85,8 +85,9 @@ class Heart:
         """Beat if it is time, and look for what is to be cancelled; returns the seconds to the next tick."""
         try:
             if time.monotonic() >= self._due:
+                running = [job_id for job_id, _ in self._running.copy()]
                 with db.transaction(db.HEART) as session:
-                    workers.beat(session, self.id, self._host, os.getpid(), self._queues, list(self._running))
+                    workers.beat(session, self.id, self._host, os.getpid(), self._queues, running)
                 self._due = time.monotonic() + settings.engine().heartbeat
             if self._running:
                 with db.transaction(db.HEART) as session:
