@@ -23,7 +23,7 @@ from models.errors import JobCancelled
 from models.ids import new_id
 from models.services import calls
 from models.services.calls import Asked, Bill
-from models.services.jobs import Claim
+from models.services.claims import Claim
 from providers import base
 from providers.base import Completion, Fault, Prompt, Provider, Sampling, TryLater, Usage
 from tasks import pause, retry

@@ -16,8 +16,8 @@ import logs
 import settings
 from models import db
 from models.errors import JobCancelled, StaleAttempt
-from models.services import jobs
-from models.services.jobs import Claim
+from models.services import claims
+from models.services.claims import Claim
 from models.services.moves import Dispatch
 from providers.base import Fault, Provider
 from providers.choose import choose
@@ -40,8 +40,8 @@ def provider() -> Provider:
 def run_step(name: str, job_id: str, attempt: int, heart: Heart) -> bool:
     """Run the step ``name`` if it is there to be run; returns whether the chain is to go on to the next."""
     with db.transaction() as session:
-        claim = jobs.claim_step(session, job_id, attempt, name, heart.id)
-        outputs = jobs.step_outputs(session, job_id) if claim else {}
+        claim = claims.claim_step(session, job_id, attempt, name, heart.id)
+        outputs = claims.step_outputs(session, job_id) if claim else {}
     if claim is None:
         log.info("nothing_to_run", step=name, job_id=job_id, attempt=attempt)
         return False
@@ -75,9 +75,9 @@ def _run_claimed(claim: Claim, outputs: Mapping[str, Any], heart: Heart) -> bool
 
 def _save(session: db.Session, step: Step, work: Work, result: Any) -> list[Dispatch]:
     claim = work.claim
-    following = jobs.finish_step(session, claim, progress=work.progress_at(1.0))
+    following = claims.finish_step(session, claim, progress=work.progress_at(1.0))
     output = step.save(session, work, result)
-    jobs.write_checkpoint(session, claim, output)
+    claims.write_checkpoint(session, claim, output)
     return following
 
 
@@ -86,19 +86,19 @@ def leave_off(claim: Claim, error: Exception) -> Callable[[db.Session], list[Dis
     match error:
         case HandBack():
             log.info("step_handed_back")
-            return lambda session: jobs.let_go(session, claim)
+            return lambda session: claims.let_go(session, claim)
         case Park():
             log.info("step_parked", seconds=round(error.seconds, 1), reason=str(error))
             detail = f"waiting: {error}"
-            return lambda session: jobs.let_go(session, claim, seconds=error.seconds, detail=detail)
+            return lambda session: claims.let_go(session, claim, seconds=error.seconds, detail=detail)
         case db.Trouble() if db.is_away(error):
             log.warning("step_handed_back", reason=type(error).__name__)
-            return lambda session: jobs.let_go(session, claim)
+            return lambda session: claims.let_go(session, claim)
         case JobCancelled():
             log.info("step_cancelled")
-            return lambda session: jobs.end_cancelled(session, claim)
+            return lambda session: claims.end_cancelled(session, claim)
     described = _describe(error)
-    return lambda session: jobs.fail_job(session, claim, described)
+    return lambda session: claims.fail_job(session, claim, described)
 
 
 def _describe(error: Exception) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models import db
-from models.services import jobs
-from models.services.jobs import Claim
+from models.services import claims
+from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
 from tasks.ask import Asker
 
@@ -57,9 +57,9 @@ class Work:
     def show(self, fraction: float, detail: str) -> None:
         """Show that ``fraction`` (0 to 1) of this step is done, and what comes now."""
         with db.transaction() as session:
-            jobs.note_progress(session, self.claim, self.progress_at(fraction), detail)
+            claims.note_progress(session, self.claim, self.progress_at(fraction), detail)
 
     def log(self, level: str, message: str, **details: Any) -> None:
         """Write a line to the job's log, for whoever asked for the card."""
         with db.transaction() as session:
-            jobs.write_log(session, self.claim, level, message, details)
+            claims.write_log(session, self.claim, level, message, details)

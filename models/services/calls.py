@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, undefer
 from models.batches import Batch
 from models.calls import ANSWERED, FAULTED, Call
 from models.jobs import Job
-from models.services.jobs import Claim
+from models.services.claims import Claim
 from models.states import Status
 
 

@@ -13,7 +13,7 @@ import settings
 from models.batches import Batch
 from models.jobs import Job, Step
 from models.services import moves, workers
-from models.services.jobs import GRACE, LEASE
+from models.services.claims import GRACE, LEASE
 from models.services.moves import Dispatch
 from models.states import OPEN, TERMINAL, Priority, Status
 

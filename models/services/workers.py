@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models.jobs import Job
-from models.services.jobs import LEASE
+from models.services.claims import LEASE
 from models.states import Status
 from models.workers import Worker
 

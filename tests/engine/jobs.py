@@ -7,9 +7,10 @@ from typing import Any
 
 from models import db
 from models.batches import Batch
-from models.services import batches, jobs
+from models.services import batches, claims, jobs
 from models.services.batches import NewBatch
-from models.services.jobs import Claim, NewJob
+from models.services.claims import Claim
+from models.services.jobs import NewJob
 from models.services.moves import Dispatch
 from models.services.profiles import DEFAULT_PROFILE
 
@@ -41,19 +42,19 @@ def open_job(owner: str, **changes: Any) -> Dispatch:
 
 def claim(job_id: str, step: str = "generate", attempt: int = 1, worker: str = "w1") -> Claim | None:
     with db.transaction() as session:
-        return jobs.claim_step(session, job_id, attempt, step, worker)
+        return claims.claim_step(session, job_id, attempt, step, worker)
 
 
 def finish(claimed: Claim, output: Mapping[str, Any] | None = None, progress: int = 50) -> list[Dispatch]:
     with db.transaction() as session:
-        sent = jobs.finish_step(session, claimed, progress=progress)
-        jobs.write_checkpoint(session, claimed, output or {})
+        sent = claims.finish_step(session, claimed, progress=progress)
+        claims.write_checkpoint(session, claimed, output or {})
     return sent
 
 
 def fail(claimed: Claim) -> list[Dispatch]:
     with db.transaction() as session:
-        return jobs.fail_job(session, claimed, {"code": "INTERNAL", "message": "m", "details": {}})
+        return claims.fail_job(session, claimed, {"code": "INTERNAL", "message": "m", "details": {}})
 
 
 def run(job_id: str, attempt: int = 1) -> list[Dispatch]:

@@ -12,7 +12,7 @@ from cli.embedded import Server
 from models import db
 from models.jobs import Job
 from models.services import repair
-from models.services.jobs import GRACE
+from models.services.claims import GRACE
 from models.states import Status
 from tests.engine import jobs as work
 from tests.engine.processes import EXPORT, GENERATION, wait_for, worker

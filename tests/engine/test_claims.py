@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import StaleAttempt
 from models.jobs import Job, Step
-from models.services import jobs
+from models.services import claims
 from models.states import MOVES, TERMINAL, Status, may_move
 from tests.engine import jobs as work
 
@@ -61,7 +61,7 @@ def test_a_stale_attempt_writes_nothing(database: Any, owner: str) -> None:
         step = session.get_one(Step, (job.job_id, 0))
         assert (step.status, step.output) == (Status.PROCESSING, {})
         with pytest.raises(StaleAttempt):
-            jobs.note_progress(session, old, 90, "late")
+            claims.note_progress(session, old, 90, "late")
     work.fail(old)
     with database.transaction() as session:
         assert session.get_one(Job, job.job_id).status == Status.PROCESSING
@@ -72,8 +72,8 @@ def test_output_and_done_are_one_commit(database: Any, owner: str) -> None:
     claimed = work.claim(job.job_id)
     assert claimed is not None
     with database.transaction() as session:
-        jobs.finish_step(session, claimed, progress=50)
-        jobs.write_checkpoint(session, claimed, {"made": 1})
+        claims.finish_step(session, claimed, progress=50)
+        claims.write_checkpoint(session, claimed, {"made": 1})
         session.rollback()
     with database.transaction() as session:
         assert session.get_one(Step, (job.job_id, 0)).status == Status.PROCESSING
@@ -97,7 +97,7 @@ def test_progress_never_goes_back(database: Any, owner: str) -> None:
     assert claimed is not None
     for progress in (30, 10):
         with database.transaction() as session:
-            jobs.note_progress(session, claimed, progress, None)
+            claims.note_progress(session, claimed, progress, None)
     with database.transaction() as session:
         assert session.get_one(Job, job.job_id).progress == 30
 

@@ -14,7 +14,7 @@ from models.batches import Batch
 from models.calls import Call
 from models.jobs import Job
 from models.services import calls
-from models.services.jobs import Claim
+from models.services.claims import Claim
 from providers.base import BadOutput, Completion, Prompt, Provider, Sampling, Truncated, Unavailable
 from providers.openai import OpenAIProvider
 from tasks import retry

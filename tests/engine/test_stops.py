@@ -14,8 +14,8 @@ from models.batches import Batch, Item
 from models.calls import Call
 from models.errors import JobCancelled, WrongState
 from models.jobs import Job, Step
-from models.services import jobs, repair, stops
-from models.services.jobs import Claim
+from models.services import claims, jobs, repair, stops
+from models.services.claims import Claim
 from models.states import Status
 from tests.engine import jobs as work
 
@@ -51,7 +51,7 @@ def test_a_running_job_is_marked_and_its_worker_ends_it(database: Any, owner: st
     with database.transaction() as session:
         assert stops.cancelled_of(session, "w1") == {job.job_id}
         assert stops.cancelled_of(session, "w2") == set()
-        jobs.end_cancelled(session, claimed)
+        claims.end_cancelled(session, claimed)
     assert steps_of(database, job.job_id) == ["cancelled"] * 3
 
 
@@ -106,7 +106,7 @@ def test_a_batch_is_cancelled_whole(database: Any, client: FlaskClient, owner: s
         assert answer.json["status"] == "processing"
     assert work.counts(batch_id) == {"queued": 0, "processing": 1, "completed": 1, "failed": 0, "cancelled": 8}
     with database.transaction() as session:
-        jobs.end_cancelled(session, running)
+        claims.end_cancelled(session, running)
     assert client.get(path).json["status"] == "cancelled"
     refused = client.post(f"{path}/cancel")
     assert (refused.status_code, refused.json["error"]) == (409, "BATCH_NOT_CANCELLABLE")
@@ -209,7 +209,7 @@ def test_a_step_given_back_is_begun_again_by_anybody(database: Any, owner: str) 
     claimed: Claim | None = work.claim(job.job_id, worker="w1")
     assert claimed is not None
     with database.transaction() as session:
-        (sent,) = jobs.let_go(session, claimed)
+        (sent,) = claims.let_go(session, claimed)
     assert (sent.job_id, sent.attempt) == (job.job_id, 1)
     second = work.claim(job.job_id, worker="w2")
     assert second is not None
@@ -221,7 +221,7 @@ def test_a_parked_step_says_until_when_and_is_sent_then(database: Any, owner: st
     claimed = work.claim(job.job_id)
     assert claimed is not None
     with database.transaction() as session:
-        assert jobs.let_go(session, claimed, seconds=20, detail="waiting: rate limited") == []
+        assert claims.let_go(session, claimed, seconds=20, detail="waiting: rate limited") == []
         row = session.get_one(Job, job.job_id, populate_existing=True)
         assert (row.status, row.lease_owner, row.detail) == (Status.PROCESSING, None, "waiting: rate limited")
         wait = session.scalar(select(Job.waiting_until - func.now()).where(Job.id == job.job_id))

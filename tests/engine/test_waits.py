@@ -12,7 +12,7 @@ import redis
 
 from cli.embedded import Server
 from models.errors import JobCancelled
-from models.services.jobs import Claim
+from models.services.claims import Claim
 from providers.base import Prompt, Sampling
 from providers.openai import OpenAIProvider
 from tasks import pause, retry
