@@ -26,6 +26,8 @@ def config(connection: Connection | None = None) -> Config:
 def locked(engine: Engine) -> Iterator[Config]:
     """Give a configuration whose connection holds the migration lock and commits at the end."""
     with engine.connect() as connection:
+        # Another copy may be at it, and a migration takes as long as it takes.
+        connection.execute(text("SET lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
         connection.commit()
         try:

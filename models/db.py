@@ -84,6 +84,8 @@ def set_limits(connection: Any, _record: object) -> None:
     idle = min(10.0, settings.engine().lease / 2)
     with connection.cursor() as cursor:
         cursor.execute(f"SET idle_in_transaction_session_timeout = {int(idle * 1000)}")
+        # Whoever has died while it waited for a row must not be given it, to hold it for as long again.
+        cursor.execute(f"SET lock_timeout = {int(idle * 1000)}")
         cursor.execute("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3")
     connection.commit()
 
@@ -109,8 +111,9 @@ def transaction(pool: str = WORK) -> Iterator[Session]:
 
 
 # SQLSTATE classes and codes that mean "not now": connection trouble, shutting down or starting up, deadlock or
-# serialization, out of resources, a read-only replica in the place of its primary, and an idle transaction ended.
-NOT_NOW = ("08", "57P", "40", "53", "25006", "25P03")
+# serialization, out of resources, a read-only replica in the place of its primary, an idle transaction ended,
+# a lock not had in time.
+NOT_NOW = ("08", "57P", "40", "53", "25006", "25P03", "55P03")
 
 
 def is_away(error: BaseException) -> bool:

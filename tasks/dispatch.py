@@ -22,7 +22,8 @@ from tasks.pipeline import KINDS
 
 log = logs.get(__name__)
 
-REDIS_PRIORITY = {Priority.HIGH: 0, Priority.STANDARD: 3, Priority.LOW: 6}  # 0 is taken first
+FIRST = 0  # of Redis priorities, 0 is taken first
+REDIS_PRIORITY = {Priority.HIGH: FIRST, Priority.STANDARD: 3, Priority.LOW: 6}
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,19 @@ def send(dispatches: Iterable[Dispatch], patience: Patience = PATIENT) -> int:
 
 
 def steps_of(dispatch: Dispatch) -> list[Any]:
-    """Return the signatures of a job's chain, from its first undone step on: ids and numbers only."""
-    priority = REDIS_PRIORITY[Priority(dispatch.priority)]
+    """Return the signatures of a job's chain, from its first undone step on: ids and numbers only.
+
+    The priority decides what is begun. What is begun is finished first, whatever its priority: a job that stands
+    between two steps holds a place in its batch's window.
+    """
+    steps = list(enumerate(KINDS[dispatch.kind].steps))[dispatch.start :]
     return [
         app.signature(
-            step.name, args=(dispatch.job_id, dispatch.attempt), immutable=True, queue=step.queue, priority=priority
+            step.name,
+            args=(dispatch.job_id, dispatch.attempt),
+            immutable=True,
+            queue=step.queue,
+            priority=FIRST if index else REDIS_PRIORITY[Priority(dispatch.priority)],
         )
-        for step in KINDS[dispatch.kind].steps[dispatch.start :]
+        for index, step in steps
     ]

@@ -10,6 +10,7 @@ from models import db
 from models.services import repair
 from tasks import dispatch
 from tasks.celery import app
+from tasks.pipeline import KINDS
 
 log = logs.get(__name__)
 
@@ -31,10 +32,12 @@ def upkeep() -> None:
             log.info("upkeep_deleted", rows=gone)
 
 
-def messages_waiting() -> int | None:
-    """Return how many messages wait in the queue of first steps, at every priority; None when Redis does not say."""
+def messages_waiting() -> repair.Waiting | None:
+    """Return how many messages wait, at every priority; None when Redis does not say."""
+    first = {kind.steps[0].queue for kind in KINDS.values()}
+    later = {step.queue for kind in KINDS.values() for step in kind.steps[1:]} - first
     try:
         with app.connection_for_read() as connection, connection.channel() as channel:
-            return int(channel._size("generation"))
+            return repair.Waiting(*(sum(channel._size(queue) for queue in queues) for queues in (first, later)))
     except (OperationalError, OSError, *app.connection_for_read().connection_errors):
         return None

@@ -20,6 +20,8 @@ from models.services.moves import Dispatch
 from models.services.profiles import load_version
 from models.states import Status
 
+# Leases and graces count from the moment of their statement (`clock_timestamp`): `now` is the start of the transaction,
+# which may have waited for a batch's row for longer than a lease.
 LEASE = timedelta(seconds=settings.engine().lease)  # renewed by the heartbeat of whoever holds it
 GRACE = timedelta(seconds=settings.engine().grace)  # how long a message may be on its way before it counts as lost
 
@@ -73,7 +75,7 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     if step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index]):
         return None
     job.lease_owner = worker
-    job.lease_expires_at = func.now() + LEASE
+    job.lease_expires_at = func.clock_timestamp() + LEASE
     job.waiting_until = None
     job.current_step = name
     job.detail = None
@@ -198,7 +200,7 @@ def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str 
     Nothing is lost by it: the answers that the step has been given are in the ledger. A stale claim changes nothing.
     """
     wait = timedelta(seconds=seconds)
-    values = _unheld(wait) | {"detail": detail, "waiting_until": func.now() + wait if seconds else None}
+    values = _unheld(wait) | {"detail": detail, "waiting_until": func.clock_timestamp() + wait if seconds else None}
     if _touch(session, claim, **values) is None:
         return []
     session.execute(
@@ -211,7 +213,7 @@ def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str 
 
 def _unheld(wait: timedelta) -> dict[str, Any]:
     """Return a lease that nobody holds, and by when somebody should have taken the job up."""
-    return {"lease_owner": None, "lease_expires_at": func.now() + wait, "reserved_usd": 0}
+    return {"lease_owner": None, "lease_expires_at": func.clock_timestamp() + wait, "reserved_usd": 0}
 
 
 def note_progress(session: Session, claim: Claim, progress: int, detail: str | None) -> None:

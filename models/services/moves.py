@@ -210,7 +210,7 @@ def mark_dispatched(session: Session, jobs: Any, *, priority: str | None = None)
     rows = session.execute(
         update(Job)
         .where(Job.id.in_(jobs))
-        .values(dispatched_at=func.now(), sent=Job.sent + 1)
+        .values(dispatched_at=func.clock_timestamp(), sent=Job.sent + 1)
         .returning(Job.id, Job.kind, Job.attempt, Job.priority, Job.position, Job.sent)
         .execution_options(synchronize_session=False)
     ).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -22,19 +23,24 @@ STARVING_AT_ONCE = 5
 LOCK = 0x0CA4DF05
 
 
-def find_stranded(session: Session, waiting: int) -> list[Dispatch]:
-    """Return what has to be sent again. Of several upkeeps at one time, one works and the others find nothing.
+@dataclass(frozen=True)
+class Waiting:
+    """How many messages wait in Redis: in the queues of first steps, and in those of later ones."""
 
-    ``waiting``: how many messages wait in the queue of first steps.
-    """
+    first: int = 0
+    later: int = 0
+
+
+def find_stranded(session: Session, waiting: Waiting) -> list[Dispatch]:
+    """Return what has to be sent again. Of several upkeeps at one time, one works and the others find nothing."""
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
         return []
     workers.forget_silent(session)
     return [
         *find_orphaned(session),
-        *find_dropped(session),
+        *find_dropped(session, waiting.first + waiting.later),
         *find_starving(session),
-        *find_unclaimed(session, waiting),
+        *find_unclaimed(session, waiting.first),
         *find_idle(session),
     ]
 
@@ -65,7 +71,9 @@ def _take_over(session: Session, job: Any) -> list[Dispatch]:
     begun = session.scalar(
         update(Job)
         .where(Job.id == job.id, Job.attempt == job.attempt, _expired(), Job.lease_owner.is_not(None))
-        .values(attempt=Job.attempt + 1, lease_owner=None, lease_expires_at=func.now() + GRACE, reserved_usd=0)
+        .values(
+            attempt=Job.attempt + 1, lease_owner=None, lease_expires_at=func.clock_timestamp() + GRACE, reserved_usd=0
+        )
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
@@ -82,16 +90,18 @@ def _end(session: Session, job: Any, after: Status, error: Mapping[str, Any]) ->
     return following
 
 
-def find_dropped(session: Session) -> list[Dispatch]:
-    """Send the next step's message for jobs that nobody has taken up in time, or whose wait is over.
+def find_dropped(session: Session, waiting: int) -> list[Dispatch]:
+    """Send the next step's message for jobs whose wait is over, and for those that nobody has taken up in time.
 
-    The attempt stays the same: nothing ran in between.
+    The latter only when their messages must have been lost: see `find_unclaimed`. The attempt stays the same:
+    nothing ran in between.
     """
-    dropped = select(Job.id).where(_expired(), Job.lease_owner.is_(None)).limit(AT_ONCE)
+    unheld = and_(_expired(), Job.lease_owner.is_(None))
+    due = unheld if _count(session, unheld) > waiting else and_(unheld, Job.waiting_until.is_not(None))
     ids = session.scalars(
         update(Job)
-        .where(Job.id.in_(dropped.with_for_update(skip_locked=True)))
-        .values(lease_expires_at=func.now() + GRACE, waiting_until=None)
+        .where(Job.id.in_(select(Job.id).where(due).limit(AT_ONCE).with_for_update(skip_locked=True)))
+        .values(lease_expires_at=func.clock_timestamp() + GRACE, waiting_until=None)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     ).all()
@@ -104,8 +114,8 @@ def find_starving(session: Session) -> list[Dispatch]:
     A low batch so moves on while high work keeps arriving; few, so that high work still goes first. Once for each
     job: the first message may still be there.
     """
-    starving = _unclaimed().where(Job.sent == 1, Job.priority != Priority.HIGH)
-    return moves.mark_dispatched(session, _locked(starving, STARVING_AT_ONCE), priority=Priority.HIGH.value)
+    starving = and_(_unclaimed(), Job.sent == 1, Job.priority != Priority.HIGH)
+    return moves.mark_dispatched(session, _longest(starving, STARVING_AT_ONCE), priority=Priority.HIGH.value)
 
 
 def find_unclaimed(session: Session, waiting: int) -> list[Dispatch]:
@@ -113,18 +123,22 @@ def find_unclaimed(session: Session, waiting: int) -> list[Dispatch]:
 
     Without that look, workers that are only busy, or away for an hour, would find the queue full of copies.
     """
-    unclaimed = session.scalar(select(func.count()).select_from(_unclaimed().subquery())) or 0
-    if unclaimed <= waiting:
+    if _count(session, _unclaimed()) <= waiting:
         return []
-    return moves.mark_dispatched(session, _locked(_unclaimed()))
+    return moves.mark_dispatched(session, _longest(_unclaimed(), AT_ONCE))
 
 
-def _unclaimed() -> Any:
-    return select(Job.id).where(Job.status == Status.QUEUED, Job.dispatched_at < func.now() - GRACE)
+def _unclaimed() -> ColumnElement[bool]:
+    return and_(Job.status == Status.QUEUED, Job.dispatched_at < func.now() - GRACE)
 
 
-def _locked(jobs: Any, most: int = AT_ONCE) -> Any:
-    return jobs.order_by(Job.dispatched_at).limit(most).with_for_update(skip_locked=True)
+def _count(session: Session, which: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).where(which)) or 0
+
+
+def _longest(which: ColumnElement[bool], most: int) -> Any:
+    """Return the query of those jobs that have waited the longest."""
+    return select(Job.id).where(which).order_by(Job.dispatched_at).limit(most).with_for_update(skip_locked=True)
 
 
 def find_idle(session: Session) -> list[Dispatch]:
@@ -157,4 +171,4 @@ def delete_old(session: Session, days: int) -> int:
 
 
 def _expired() -> ColumnElement[bool]:
-    return and_(Job.status == Status.PROCESSING, Job.lease_expires_at < func.now())
+    return and_(Job.status == Status.PROCESSING, Job.lease_expires_at < func.clock_timestamp())

@@ -26,7 +26,7 @@ def beat(session: Session, worker_id: str, host: str, pid: int, queues: Sequence
     renewed = session.scalars(
         update(Job)
         .where(Job.id.in_(running), Job.lease_owner == worker_id, Job.status == Status.PROCESSING)
-        .values(lease_expires_at=func.now() + LEASE)
+        .values(lease_expires_at=func.clock_timestamp() + LEASE)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )

@@ -56,7 +56,7 @@ def test_workers_outlive_a_restart_of_redis_with_calls_in_flight(
                         .where(Job.lease_owner.is_(None), Job.status == "processing")
                         .values(lease_expires_at=func.now())
                     )
-                    found = repair.find_stranded(session, waiting=0)
+                    found = repair.find_stranded(session, repair.Waiting())
                 dispatch.send(found)
                 return count(Status.COMPLETED) == ITEMS
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from models.jobs import Job, Step
-from models.services import repair, workers
+from models.services import claims, repair, workers
 from models.services.moves import Dispatch
 from models.states import Status
 from models.workers import Worker
@@ -23,9 +23,9 @@ def _database_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repair, "LEASE", timedelta(0))
 
 
-def find(database: Any, waiting: int = 0) -> list[Dispatch]:
+def find(database: Any, waiting: int = 0, later: int = 0) -> list[Dispatch]:
     with database.transaction() as session:
-        return repair.find_stranded(session, waiting)
+        return repair.find_stranded(session, repair.Waiting(waiting, later))
 
 
 def age(database: Any, job_id: str, **moments: timedelta) -> None:
@@ -62,6 +62,27 @@ def test_a_message_that_still_waits_is_not_sent_again(database: Any, owner: str)
             session.get_one(Job, job_id).sent = 2
     assert find(database, waiting=3) == []
     assert {found.job_id for found in find(database, waiting=2)} == set(jobs)
+
+
+def test_between_two_steps_a_message_that_still_waits_is_not_sent_again(database: Any, owner: str) -> None:
+    job = work.open_job(owner)
+    first = work.claim(job.job_id)
+    assert first is not None
+    work.finish(first)
+    age(database, job.job_id, lease_expires_at=timedelta(seconds=1))
+    assert find(database, later=1) == []
+    assert [found.start for found in find(database)] == [1]
+
+
+def test_a_lease_counts_from_its_claim_and_not_from_the_wait_for_it(database: Any, owner: str) -> None:
+    """`now()` is the start of a transaction, which may have waited for its batch's row for longer than a lease."""
+    job = work.open_job(owner)
+    with database.transaction() as session:
+        session.execute(text("SELECT now()"))
+        session.execute(text("SELECT pg_sleep(0.3)"))
+        assert claims.claim_step(session, job.job_id, 1, "generate", "w1") is not None
+        left = select(Job.lease_expires_at - func.clock_timestamp()).where(Job.id == job.job_id)
+        assert session.scalar(left) > claims.LEASE - timedelta(seconds=0.2)
 
 
 def test_low_work_that_waits_is_sent_once_more_at_the_highest_priority(database: Any, owner: str) -> None:
