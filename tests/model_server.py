@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,6 +64,20 @@ class Ledger:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    now: int = 0
+    peak: int = 0
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """Count a call while it is answered; ``peak`` is the most there were at one time."""
+        with self.lock:
+            self.now += 1
+            self.peak = max(self.peak, self.now)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.now -= 1
 
     @property
     def total(self) -> Decimal:
@@ -120,6 +134,10 @@ class ModelServer:
             handler.close_connection = True
             return
         body = json.loads(content)
+        with self.ledger.in_flight():
+            self._answer(handler, body)
+
+    def _answer(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         with self.ledger.lock:
             self.ledger.requests.append(body)
             self.ledger.headers.append(dict(handler.headers))
