@@ -1,4 +1,4 @@
-"""The step `export`: draw the portrait and render every format that was asked for."""
+"""The step `export`: render every format that was asked for, and draw the portrait if one has a picture."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ DEFAULT_PATTERN = "{character_name}_{timestamp}"
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of a card, and the picture that is in them."""
+    """The files of a card, and the picture that is in them (None: no format that was asked for has one)."""
 
-    portrait: bytes
+    portrait: bytes | None
     files: tuple[File, ...]
 
 
@@ -38,10 +38,12 @@ def work(work: Work) -> Exported:
         card = characters.load_card(session, character)
         portrait = character.portrait
         width = batches.index_width(session, work.claim.batch_id)
-    portrait = portrait or portrait_of(card)
+    formats = work.option("format") or DEFAULT_FORMATS
+    if portrait is None and any(FORMATS[name].media_type.startswith("image/") for name in formats):
+        portrait = portrait_of(card)
     pattern = work.option("filename_pattern") or DEFAULT_PATTERN
     files = []
-    for name in work.option("format") or DEFAULT_FORMATS:
+    for name in formats:
         try:
             content = render(card, name, portrait)
         except CardError as error:
@@ -53,8 +55,9 @@ def work(work: Work) -> Exported:
 
 def save(session: Session, work: Work, exported: Exported) -> Mapping[str, Any]:
     """Store files and picture; the checkpoint lists them."""
-    character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
-    character.portrait = exported.portrait
+    if exported.portrait is not None:
+        character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
+        character.portrait = exported.portrait
     artifacts.save_files(session, work.claim.job_id, exported.files)
     return {"files": {file.format: file.filename for file in exported.files}}
 

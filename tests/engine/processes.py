@@ -42,11 +42,13 @@ def process(command: list[str], env: dict[str, str], log: Path) -> Iterator[subp
 
 
 @contextmanager
-def worker(name: str, pool: tuple[str, ...], env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    name: str, pool: tuple[str, ...], env: dict[str, str], folder: Path, app: str = "tasks.celery"
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a Celery worker and wait until it is ready."""
     log = folder / f"{name}.log"
     options = ["-n", f"{name}@%h", "--without-gossip", "--without-mingle", "-E"]
-    command = [sys.executable, "-m", "celery", "-A", "tasks.celery", "worker", *pool, *options]
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", *pool, *options]
     with process(command, env, log) as running:
         wait_for(lambda: b" ready." in log.read_bytes() or running.poll() is not None, f"{name} is ready")
         assert running.poll() is None, log.read_text()
