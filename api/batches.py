@@ -9,6 +9,7 @@ from typing import Any
 from flask import g
 
 from api import intake, links
+from api.idempotency import Answer, once
 from api.json import Blueprint
 from api.paging import ask_of, page_of
 from models import db
@@ -46,11 +47,16 @@ def create(body: dict[str, Any]) -> Any:
     """
     options = body["batch_options"]
     skip_invalid = options.pop("skip_invalid")
-    with db.transaction() as session:
+
+    def make() -> Answer:
         jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=skip_invalid)
         batch, first = batches.open_batch(session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id)
-    dispatch.send(first, dispatch.QUICK)
-    return show_accepted(batch), 202, {"Location": links.batch(batch.id)}
+        return Answer(AcceptedBatchSchema().dump(show_accepted(batch)), links.batch(batch.id), first)
+
+    with db.transaction() as session:
+        answer = once(session, make)
+    dispatch.send(answer.sent, dispatch.QUICK)
+    return answer.respond()
 
 
 @blueprint.get("/<batch_id>")
@@ -94,11 +100,15 @@ def cancel(batch_id: str) -> Any:
 @blueprint.response(202, BatchRetriedSchema)
 def retry(body: dict[str, Any], batch_id: str) -> Any:
     """Give each failed item a new job. Answers that were paid for are used again, unless `fresh`."""
-    with db.transaction() as session:
+
+    def make() -> Answer:
         batch, jobs, sent = again.retry_batch(session, g.owner_id, batch_id, request_id=g.request_id, **body)
-        shown = show_batch(batch)
-    dispatch.send(sent, dispatch.QUICK)
-    return shown | {"retried": jobs}
+        return Answer(BatchRetriedSchema().dump(show_batch(batch) | {"retried": jobs}), sent=sent)
+
+    with db.transaction() as session:
+        answer = once(session, make)
+    dispatch.send(answer.sent, dispatch.QUICK)
+    return answer.respond()
 
 
 @blueprint.delete("/<batch_id>")

@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import g
 
-from api import intake, links
-from api.jobs import show_accepted
+from api import intake
+from api.idempotency import Answer, once
+from api.jobs import accept
 from api.json import Blueprint
 from models import db
 from models.services import jobs
@@ -24,8 +25,13 @@ blueprint = Blueprint("generation", __name__, url_prefix="/api/v2/generation", d
 def generate(body: dict[str, Any]) -> Any:
     """Submit one generation. The job is stored before this answers."""
     priority = body.pop("priority")
-    with db.transaction() as session:
+
+    def make() -> Answer:
         new = intake.new_job(session, g.owner_id, body)
         job, message = jobs.open_job(session, g.owner_id, new, priority=priority, request_id=g.request_id)
-    dispatch.send([message], dispatch.QUICK)
-    return show_accepted(job), 202, {"Location": links.job(job.id)}
+        return accept(job, [message])
+
+    with db.transaction() as session:
+        answer = once(session, make)
+    dispatch.send(answer.sent, dispatch.QUICK)
+    return answer.respond()

@@ -9,6 +9,7 @@ from typing import Any
 from flask import g, request, send_file
 
 from api import links
+from api.idempotency import Answer, once
 from api.json import Blueprint
 from api.paging import ask_of, page_of
 from api.results import show_result
@@ -16,6 +17,7 @@ from models import db
 from models.jobs import Job, Step
 from models.services import again, artifacts, calls, jobs, stops
 from models.services.listing import JobFilter, list_jobs
+from models.services.moves import Dispatch
 from models.states import Status
 from schemas.jobs import (
     AcceptedJobSchema,
@@ -111,10 +113,14 @@ def cancel(job_id: str) -> Any:
 @blueprint.response(202, AcceptedJobSchema)
 def retry(body: dict[str, Any], job_id: str) -> Any:
     """Open a new job with the request of an ended one. Answers that were paid for are used again, unless `fresh`."""
+
+    def make() -> Answer:
+        return accept(*again.retry_job(session, g.owner_id, job_id, request_id=g.request_id, **body))
+
     with db.transaction() as session:
-        job, sent = again.retry_job(session, g.owner_id, job_id, request_id=g.request_id, **body)
-    dispatch.send(sent, dispatch.QUICK)
-    return show_accepted(job), 202, {"Location": links.job(job.id)}
+        answer = once(session, make)
+    dispatch.send(answer.sent, dispatch.QUICK)
+    return answer.respond()
 
 
 @blueprint.delete("/<job_id>")
@@ -125,9 +131,10 @@ def delete(job_id: str) -> None:
         again.delete_job(session, g.owner_id, job_id)
 
 
-def show_accepted(job: Job) -> dict[str, Any]:
-    """Return a job as the answer to its submission shows it."""
-    return {"job_id": job.id, "status": job.status, "status_url": links.job(job.id), "created_at": job.created_at}
+def accept(job: Job, sent: list[Dispatch]) -> Answer:
+    """Return the answer to an accepted job."""
+    shown = {"job_id": job.id, "status": job.status, "status_url": links.job(job.id), "created_at": job.created_at}
+    return Answer(AcceptedJobSchema().dump(shown), links.job(job.id), sent)
 
 
 def show_job(job: Job, steps: Sequence[Step], totals: calls.Totals, formats: Sequence[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from models.books import Book, Entry
 from models.calls import Call
 from models.characters import Character
 from models.db import Base
+from models.idempotency import KeptAnswer
 from models.jobs import Job, JobLog, Step
 from models.owners import ApiKey, Owner
 from models.profiles import Profile, ProfileVersion
@@ -23,6 +24,7 @@ __all__ = [
     "Item",
     "Job",
     "JobLog",
+    "KeptAnswer",
     "Owner",
     "Profile",
     "ProfileVersion",

@@ -120,6 +120,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_batches_owner", "batches", ["owner_id", "id"], unique=False)
     op.create_table(
+        "kept_answers",
+        sa.Column("owner_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("location", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_kept_answers_owner_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("owner_id", "key", name=op.f("pk_kept_answers")),
+    )
+    op.create_index("ix_kept_answers_created", "kept_answers", ["created_at"], unique=False)
+    op.create_table(
         "profiles",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("owner_id", sa.Text(), nullable=True),
@@ -377,6 +390,8 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_index("uq_profiles_name", table_name="profiles", postgresql_nulls_not_distinct=True)
     op.drop_table("profiles")
+    op.drop_index("ix_kept_answers_created", table_name="kept_answers")
+    op.drop_table("kept_answers")
     op.drop_index("ix_batches_owner", table_name="batches")
     op.drop_index("ix_batches_open", table_name="batches", postgresql_where="status IN ('queued', 'processing')")
     op.drop_table("batches")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 import settings
 from models.batches import Batch
 from models.jobs import Job, Step
-from models.services import moves, workers
+from models.services import idempotency, moves, workers
 from models.services.claims import GRACE, LEASE
 from models.services.moves import Dispatch
 from models.states import OPEN, TERMINAL, Priority, Status
@@ -36,6 +36,7 @@ def find_stranded(session: Session, waiting: Waiting) -> list[Dispatch]:
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
         return []
     workers.forget_silent(session)
+    idempotency.delete_stale(session)
     return [
         *find_orphaned(session),
         *find_dropped(session, waiting.first + waiting.later),

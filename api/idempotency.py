@@ -1,0 +1,77 @@
+"""Idempotency-Key: a POST that starts work does it once, and answers every repetition with its first answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, g, jsonify, request
+
+from api.json import read_json
+from models.db import Session
+from models.errors import Invalid
+from models.services import idempotency
+from models.services.moves import Dispatch
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a view answers (``body`` as JSON), and the messages to send once it is committed."""
+
+    body: Mapping[str, Any]
+    location: str = ""
+    sent: list[Dispatch] = field(default_factory=list)
+    status: int = 202
+    replayed: bool = False
+
+    def respond(self) -> Response:
+        """Return it as a response."""
+        response = jsonify(self.body)
+        response.status_code = self.status
+        if self.location:
+            response.headers["Location"] = self.location
+        if self.replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return response
+
+
+def once(session: Session, make: Callable[[], Answer]) -> Answer:
+    """Return what ``make`` does and answers, or what it answered when this request came before."""
+    key = read_key()
+    if key is None:
+        return make()
+    digest = digest_request()
+    idempotency.hold_key(session, g.owner_id, key)
+    kept = idempotency.find_answer(session, g.owner_id, key, digest)
+    if kept is not None:
+        return Answer(kept.body, kept.location, status=kept.status, replayed=True)
+    answer = make()
+    idempotency.keep_answer(session, g.owner_id, key, digest, answer.status, answer.body, answer.location)
+    return answer
+
+
+def read_key() -> str | None:
+    """Return the request's key, bare or as a quoted string; raises `Invalid` for what is no key."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    key = given.strip().removeprefix('"').removesuffix('"')
+    if not KEY.fullmatch(key):
+        raise Invalid(
+            "The Idempotency-Key cannot be used.",
+            details={"Idempotency-Key": ["Has to be 1 to 255 visible ASCII characters, a UUID for example."]},
+        )
+    return key
+
+
+def digest_request() -> bytes:
+    """Return a digest of what is asked: method, path and body, whatever the order of its fields."""
+    data = request.get_data(cache=True)
+    body = json.dumps(read_json(data) if data else None, sort_keys=True)
+    return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).digest()
