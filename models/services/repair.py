@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 import settings
@@ -20,6 +21,7 @@ from models.states import OPEN, TERMINAL, Priority, Status
 
 AT_ONCE = 500  # rows a tick: a long outage is worked off in ticks, not in one burst
 STARVING_AT_ONCE = 5
+MOST_ROUNDS = 4  # times the attempts that a job may lose: the end of looking for who kills them
 LOCK = 0x0CA4DF05
 
 
@@ -39,6 +41,7 @@ def find_stranded(session: Session, waiting: Waiting) -> list[Dispatch]:
     idempotency.delete_stale(session)
     return [
         *find_orphaned(session),
+        *find_suspects(session),
         *find_dropped(session, waiting.first + waiting.later),
         *find_starving(session),
         *find_unclaimed(session, waiting.first),
@@ -54,27 +57,33 @@ def find_orphaned(session: Session) -> list[Dispatch]:
     started = session.scalar(select(func.pg_postmaster_start_time() > func.now() - LEASE))
     if started:
         return []
-    lost = select(Job.id, Job.attempt, Job.cancel_requested_at).where(_expired(), Job.lease_owner.is_not(None))
+    lost = select(Job.id, Job.attempt, Job.lease_owner, Job.cancel_requested_at).where(_orphaned())
+    rows = session.execute(lost.limit(AT_ONCE)).all()
+    suspects = Counter(row.lease_owner for row in rows if row.attempt >= _most())
     found: list[Dispatch] = []
-    for row in session.execute(lost.limit(AT_ONCE)).all():
-        found += _take_over(session, row)
+    for row in rows:
+        found += _take_over(session, row, alone=suspects[row.lease_owner] == 1)
     return found
 
 
-def _take_over(session: Session, job: Any) -> list[Dispatch]:
-    most = settings.engine().max_attempts
+def _take_over(session: Session, job: Any, *, alone: bool) -> list[Dispatch]:
+    """End a job or begin its next attempt. ``alone``: no other suspect was lost with the same worker.
+
+    A job that has lost as many workers as it may is a suspect, and so is every job that was only near the one that
+    killed them. They go on in ever smaller groups (`find_suspects`) until one is lost alone: that one is given up.
+    """
     if job.cancel_requested_at is not None:
         return _end(session, job, Status.CANCELLED, moves.cancelled("Cancelled on request."))
-    if job.attempt >= most:
+    if job.attempt >= _most() and (alone or job.attempt >= MOST_ROUNDS * _most()):
         message = f"The worker was lost {job.attempt} times while it ran this job."
         error = {"code": "WORKER_LOST", "message": message, "details": {"attempts": job.attempt}}
         return _end(session, job, Status.FAILED, error)
+    suspect = job.attempt + 1 >= _most()
+    unheld = {"lease_owner": None, "lease_expires_at": func.clock_timestamp() + (timedelta(0) if suspect else GRACE)}
     begun = session.scalar(
         update(Job)
-        .where(Job.id == job.id, Job.attempt == job.attempt, _expired(), Job.lease_owner.is_not(None))
-        .values(
-            attempt=Job.attempt + 1, lease_owner=None, lease_expires_at=func.clock_timestamp() + GRACE, reserved_usd=0
-        )
+        .where(Job.id == job.id, Job.attempt == job.attempt, _orphaned())
+        .values(attempt=Job.attempt + 1, reserved_usd=0, waiting_until=func.now() if suspect else None, **unheld)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
@@ -83,12 +92,29 @@ def _take_over(session: Session, job: Any) -> list[Dispatch]:
     session.execute(
         update(Step).where(Step.job_id == job.id, Step.status == Status.PROCESSING).values(status=Status.QUEUED)
     )
-    return moves.mark_dispatched(session, [job.id])
+    return [] if suspect else moves.mark_dispatched(session, [job.id])
 
 
 def _end(session: Session, job: Any, after: Status, error: Mapping[str, Any]) -> list[Dispatch]:
+    moves.lock_batch_of(session, job.id)
+    still = select(Job.id).where(Job.id == job.id, Job.attempt == job.attempt, _orphaned()).with_for_update()
+    if session.scalar(still) is None:
+        return []  # its heart has beaten after all
     _, following = moves.end_job(session, job.id, Status.PROCESSING, after, attempt=job.attempt, error=dict(error))
     return following
+
+
+def find_suspects(session: Session) -> list[Dispatch]:
+    """Send half of the suspects that wait, once none of the last half is still under way."""
+    suspect = and_(Job.status == Status.PROCESSING, Job.attempt >= _most())
+    waits = and_(suspect, Job.lease_owner.is_(None), Job.waiting_until.is_not(None))
+    waiting = _count(session, waits)
+    if not waiting or _count(session, suspect) > waiting:
+        return []
+    # Those that were lost the least often first: who is left in the end is lost alone.
+    most_trusted = select(Job.id).where(waits).order_by(Job.attempt, Job.id)
+    half = most_trusted.limit((waiting + 1) // 2).with_for_update(skip_locked=True)
+    return _send_next(session, half)
 
 
 def find_dropped(session: Session, waiting: int) -> list[Dispatch]:
@@ -97,11 +123,17 @@ def find_dropped(session: Session, waiting: int) -> list[Dispatch]:
     The latter only when their messages must have been lost: see `find_unclaimed`. The attempt stays the same:
     nothing ran in between.
     """
-    unheld = and_(_expired(), Job.lease_owner.is_(None))
+    trusted = or_(Job.attempt < _most(), Job.waiting_until.is_(None))  # suspects that wait are sent by `find_suspects`
+    unheld = and_(_expired(), Job.lease_owner.is_(None), trusted)
     due = unheld if _count(session, unheld) > waiting else and_(unheld, Job.waiting_until.is_not(None))
+    return _send_next(session, select(Job.id).where(due).limit(AT_ONCE).with_for_update(skip_locked=True))
+
+
+def _send_next(session: Session, jobs: Any) -> list[Dispatch]:
+    """Give running jobs that nobody holds the time of a grace to be taken up, and return their next messages."""
     ids = session.scalars(
         update(Job)
-        .where(Job.id.in_(select(Job.id).where(due).limit(AT_ONCE).with_for_update(skip_locked=True)))
+        .where(Job.id.in_(jobs))
         .values(lease_expires_at=func.clock_timestamp() + GRACE, waiting_until=None)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
@@ -169,6 +201,14 @@ def delete_old(session: Session, days: int) -> int:
         )
         gone += len(deleted.all())
     return gone
+
+
+def _most() -> int:
+    return settings.engine().max_attempts
+
+
+def _orphaned() -> ColumnElement[bool]:
+    return and_(_expired(), Job.lease_owner.is_not(None))
 
 
 def _expired() -> ColumnElement[bool]:

@@ -160,6 +160,32 @@ def test_a_job_that_takes_its_workers_with_it_is_given_up(database: Any, owner: 
     assert work.counts(batch_id)["failed"] == 1
 
 
+def test_jobs_that_were_only_near_a_poison_go_on(database: Any, owner: str) -> None:
+    """Line 18. One of eight jobs of a worker kills it every time; in the end it has failed, and only it."""
+    batch_id, sent = work.open_batch(owner, items=8, window=8)
+    poison = sent[5].job_id
+    waiting = {message.job_id: message.attempt for message in sent}
+    rounds = 0
+    while work.counts(batch_id)["processing"] or work.counts(batch_id)["queued"]:
+        rounds += 1
+        assert rounds < 20
+        claimed = {job: c for job, attempt in waiting.items() if (c := work.claim(job, attempt=attempt))}
+        if poison in claimed:  # the worker dies with all that it holds
+            for job_id in claimed:
+                age(database, job_id, lease_expires_at=timedelta(seconds=1))
+        else:
+            for job_id, claim in claimed.items():
+                work.finish(claim)
+                for step in ("expand_lorebook", "export"):
+                    following = work.claim(job_id, step, claim.attempt)
+                    assert following is not None
+                    work.finish(following)
+        waiting = {found.job_id: found.attempt for found in find(database)}
+    assert work.counts(batch_id) == {"queued": 0, "processing": 0, "completed": 7, "failed": 1, "cancelled": 0}
+    with database.transaction() as session:
+        assert session.get_one(Job, poison).status == "failed"
+
+
 def test_a_batch_that_stands_still_is_moved_on(database: Any, owner: str) -> None:
     _, sent = work.open_batch(owner, items=5, window=2)
     with database.transaction() as session:  # as a web process leaves it that died before it committed the window
