@@ -22,6 +22,7 @@ from models.states import OPEN, TERMINAL, Priority, Status
 AT_ONCE = 500  # rows a tick: a long outage is worked off in ticks, not in one burst
 STARVING_AT_ONCE = 5
 MOST_ROUNDS = 4  # times the attempts that a job may lose: the end of looking for who kills them
+MOST_DOUBLINGS = 8
 LOCK = 0x0CA4DF05
 
 
@@ -125,7 +126,9 @@ def find_dropped(session: Session, waiting: int) -> list[Dispatch]:
     """
     trusted = or_(Job.attempt < _most(), Job.waiting_until.is_(None))  # suspects that wait are sent by `find_suspects`
     unheld = and_(_expired(), Job.lease_owner.is_(None), trusted)
-    due = unheld if _count(session, unheld) > waiting else and_(unheld, Job.waiting_until.is_not(None))
+    overdue = Job.lease_expires_at < func.clock_timestamp() - _patience() + GRACE
+    lost = _count(session, unheld) > waiting
+    due = unheld if lost else and_(unheld, Job.waiting_until.is_not(None) | overdue)
     return _send_next(session, select(Job.id).where(due).limit(AT_ONCE).with_for_update(skip_locked=True))
 
 
@@ -154,11 +157,21 @@ def find_starving(session: Session) -> list[Dispatch]:
 def find_unclaimed(session: Session, waiting: int) -> list[Dispatch]:
     """Send jobs again whose message must have been lost: more of them are unclaimed than messages wait.
 
-    Without that look, workers that are only busy, or away for an hour, would find the queue full of copies.
+    Without that look, workers that are only busy, or away for an hour, would find the queue full of copies. Behind a
+    backlog that never ends nobody can tell, so each job is also sent again after ever longer waits.
     """
-    if _count(session, _unclaimed()) <= waiting:
-        return []
-    return moves.mark_dispatched(session, _longest(_unclaimed(), AT_ONCE))
+    lost = _count(session, _unclaimed()) > waiting
+    overdue = Job.dispatched_at < func.now() - _patience()
+    return moves.mark_dispatched(session, _longest(_unclaimed() if lost else and_(_unclaimed(), overdue), AT_ONCE))
+
+
+def _patience() -> ColumnElement[timedelta]:
+    """Return how long to wait for a job's message where nobody can tell whether it is lost.
+
+    One and a half graces after the first, and twice as long after each one more.
+    """
+    doubled = func.power(2, func.least(Job.sent, MOST_DOUBLINGS) - 1)
+    return func.make_interval(0, 0, 0, 0, 0, 0, doubled * (1.5 * GRACE.total_seconds()))
 
 
 def _unclaimed() -> ColumnElement[bool]:

@@ -57,11 +57,23 @@ def test_a_message_that_still_waits_is_not_sent_again(database: Any, owner: str)
     """Workers that are busy, or away for an hour, must not find the queue full of copies."""
     jobs = [work.open_job(owner).job_id for _ in range(3)]
     for job_id in jobs:
-        age(database, job_id, dispatched_at=timedelta(seconds=61))
+        age(database, job_id, dispatched_at=timedelta(seconds=31))
         with database.transaction() as session:
             session.get_one(Job, job_id).sent = 2
     assert find(database, waiting=3) == []
     assert {found.job_id for found in find(database, waiting=2)} == set(jobs)
+
+
+def test_behind_a_backlog_a_job_is_sent_again_after_ever_longer_waits(database: Any, owner: str) -> None:
+    """Other messages wait all the time; nobody can tell whether this job's is among them."""
+    job = work.open_job(owner)
+    with database.transaction() as session:
+        session.execute(update(Job).values(priority="high"))
+    for sent, seconds in ((1, 46), (2, 91), (3, 181)):
+        age(database, job.job_id, dispatched_at=timedelta(seconds=seconds - 5))
+        assert find(database, waiting=1000) == [], sent
+        age(database, job.job_id, dispatched_at=timedelta(seconds=seconds))
+        assert [found.job_id for found in find(database, waiting=1000)] == [job.job_id], sent
 
 
 def test_between_two_steps_a_message_that_still_waits_is_not_sent_again(database: Any, owner: str) -> None:
@@ -71,6 +83,9 @@ def test_between_two_steps_a_message_that_still_waits_is_not_sent_again(database
     work.finish(first)
     age(database, job.job_id, lease_expires_at=timedelta(seconds=1))
     assert find(database, later=1) == []
+    age(database, job.job_id, lease_expires_at=timedelta(seconds=16))
+    assert [found.start for found in find(database, later=1)] == [1], "behind a backlog, after a longer wait"
+    age(database, job.job_id, lease_expires_at=timedelta(seconds=1))
     assert [found.start for found in find(database)] == [1]
 
 
@@ -88,7 +103,7 @@ def test_a_lease_counts_from_its_claim_and_not_from_the_wait_for_it(database: An
 def test_low_work_that_waits_is_sent_once_more_at_the_highest_priority(database: Any, owner: str) -> None:
     _, sent = work.open_batch(owner, items=8, window=8, priority="low")
     for message in sent:
-        age(database, message.job_id, dispatched_at=timedelta(seconds=61))
+        age(database, message.job_id, dispatched_at=timedelta(seconds=31))
     found = find(database, waiting=100)
     assert [(message.job_id, message.priority) for message in found] == [
         (message.job_id, "high") for message in sent[: repair.STARVING_AT_ONCE]
