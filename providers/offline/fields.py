@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from providers.offline.lists import count_cues, templates, words
 from providers.offline.notes import and_list, ended, lower_first, with_article
-from providers.offline.prose import compose, standing_alone, with_macro
+from providers.offline.prose import compose, with_macro
 from providers.offline.reading import Line, Source, in_section
 
 BUDGETS = {"description": 260, "personality": 170, "scenario": 130}  # words
@@ -350,8 +350,3 @@ def write_notes(parts: Sorted, source: Source) -> str:
     notes = templates(source.code)["notes"]
     short = len(source.lines) < 3
     return str(notes["text"]).replace("<verbatim>", str(notes["verbatim_short" if short else "verbatim"]))
-
-
-def first_facts(parts: Sorted, source: Source) -> list[str]:
-    """The lines about the character that stand on their own, description first."""
-    return [standing_alone(line, source) for line in (*parts.description, *parts.personality)]

@@ -170,12 +170,6 @@ def with_macro(text: str, source: Source) -> str:
     return text
 
 
-def shingles(text: str, size: int = 8) -> set[tuple[str, ...]]:
-    """The runs of ``size`` words in ``text``, lower case: what two texts have in common if they copy each other."""
-    tokens = re.findall(r"\w+", text.lower())
-    return {tuple(tokens[place : place + size]) for place in range(max(0, len(tokens) - size + 1))}
-
-
 # --- first person -----------------------------------------------------------------------------------------------
 
 
@@ -277,8 +271,3 @@ def pronoun(source: Source, kind: str) -> str:
     """ "his"/"her"/"their" for ``possessive``, in English."""
     table = {"he": "his", "she": "her", "they": "their"}
     return table[source.gender] if kind == "possessive" else source.gender
-
-
-def known_pronouns(code: str) -> set[str]:
-    """The personal pronouns of the language, lower case."""
-    return set(str(cues().get(code, {}).get("pronouns", "")).split())
