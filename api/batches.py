@@ -9,7 +9,7 @@ from typing import Any
 from flask import g
 
 from api import intake, links
-from api.idempotency import Answer, once
+from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of
 from models import db
@@ -30,7 +30,6 @@ from schemas.generations import (
     BatchStatusSchema,
 )
 from schemas.jobs import ItemListSchema, ItemQuery
-from tasks import dispatch
 
 blueprint = Blueprint("batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk.")
 
@@ -48,15 +47,12 @@ def create(body: dict[str, Any]) -> Any:
     options = body["batch_options"]
     skip_invalid = options.pop("skip_invalid")
 
-    def make() -> Answer:
+    def make(session: db.Session) -> Answer:
         jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=skip_invalid)
         batch, first = batches.open_batch(session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id)
         return Answer(AcceptedBatchSchema().dump(show_accepted(batch)), links.batch(batch.id), first)
 
-    with db.transaction() as session:
-        answer = once(session, make)
-    dispatch.send(answer.sent, dispatch.QUICK)
-    return answer.respond()
+    return answer_once(make)
 
 
 @blueprint.get("/<batch_id>")
@@ -101,14 +97,11 @@ def cancel(batch_id: str) -> Any:
 def retry(body: dict[str, Any], batch_id: str) -> Any:
     """Give each failed item a new job. Answers that were paid for are used again, unless `fresh`."""
 
-    def make() -> Answer:
+    def make(session: db.Session) -> Answer:
         batch, jobs, sent = again.retry_batch(session, g.owner_id, batch_id, request_id=g.request_id, **body)
         return Answer(BatchRetriedSchema().dump(show_batch(batch) | {"retried": jobs}), sent=sent)
 
-    with db.transaction() as session:
-        answer = once(session, make)
-    dispatch.send(answer.sent, dispatch.QUICK)
-    return answer.respond()
+    return answer_once(make)
 
 
 @blueprint.delete("/<batch_id>")

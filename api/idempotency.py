@@ -12,10 +12,12 @@ from typing import Any
 from flask import Response, g, jsonify, request
 
 from api.json import read_json
+from models import db
 from models.db import Session
 from models.errors import Invalid
 from models.services import idempotency
 from models.services.moves import Dispatch
+from tasks import dispatch
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -41,17 +43,25 @@ class Answer:
         return response
 
 
-def once(session: Session, make: Callable[[], Answer]) -> Answer:
+def answer_once(make: Callable[[Session], Answer]) -> Response:
+    """Do in one transaction what ``make`` does, send what it wants sent, and respond with its answer."""
+    with db.transaction() as session:
+        answer = once(session, make)
+    dispatch.send(answer.sent, dispatch.QUICK)
+    return answer.respond()
+
+
+def once(session: Session, make: Callable[[Session], Answer]) -> Answer:
     """Return what ``make`` does and answers, or what it answered when this request came before."""
     key = read_key()
     if key is None:
-        return make()
+        return make(session)
     digest = digest_request()
     idempotency.hold_key(session, g.owner_id, key)
     kept = idempotency.find_answer(session, g.owner_id, key, digest)
     if kept is not None:
         return Answer(kept.body, kept.location, status=kept.status, replayed=True)
-    answer = make()
+    answer = make(session)
     idempotency.keep_answer(session, g.owner_id, key, digest, answer.status, answer.body, answer.location)
     return answer
 

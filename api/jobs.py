@@ -9,7 +9,7 @@ from typing import Any
 from flask import g, request, send_file
 
 from api import links
-from api.idempotency import Answer, once
+from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of
 from api.results import show_result
@@ -114,13 +114,10 @@ def cancel(job_id: str) -> Any:
 def retry(body: dict[str, Any], job_id: str) -> Any:
     """Open a new job with the request of an ended one. Answers that were paid for are used again, unless `fresh`."""
 
-    def make() -> Answer:
+    def make(session: db.Session) -> Answer:
         return accept(*again.retry_job(session, g.owner_id, job_id, request_id=g.request_id, **body))
 
-    with db.transaction() as session:
-        answer = once(session, make)
-    dispatch.send(answer.sent, dispatch.QUICK)
-    return answer.respond()
+    return answer_once(make)
 
 
 @blueprint.delete("/<job_id>")
