@@ -33,12 +33,15 @@ class Watch:
         self.looks = 0
         self._since: dict[str, float] = {}
         self._owner: dict[str, str] = {}
+        self._looked = threading.Event()
         self._over = threading.Event()
         self._outages = 0
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Watch:
+        """Return when it has looked once: short work would else be over before."""
         self._thread.start()
+        self._looked.wait(30)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,7 +56,9 @@ class Watch:
 
     def _run(self) -> None:
         connection: Any = None
-        while not self._over.wait(0.5 if self.stack.size.full else 0.15):
+        pause = 0.0
+        while not self._over.wait(pause):
+            pause = 0.5 if self.stack.size.full else 0.15
             if self.stack.down():
                 continue
             try:
@@ -62,6 +67,7 @@ class Watch:
                     connection.autocommit = True
                 with connection.cursor() as cursor:
                     self._look(cursor)
+                self._looked.set()
             except psycopg2.Error:
                 connection = None
             try:
