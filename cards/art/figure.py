@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PIL import Image, ImageChops
 
 from cards.art.bodies import BODIES
@@ -19,12 +21,19 @@ CAPS = frozenset({"hood", "helmet", "pointed"})  # what leaves no hair to be see
 def paint(canvas: Canvas, style: Style, head: Point) -> None:
     """The bust on the canvas; ``head`` is the middle of its face in design units."""
     figure = Figure(canvas, style, head, (canvas.height - head[1]) / UNIT)
+    draw(figure, BODIES[style.body])
+    _lay(canvas, figure.canvas.image, style)
+
+
+def draw(figure: Figure, body: Callable[[Figure], None]) -> None:
+    """All layers of a figure on its own canvas, from what is behind the head to the hat."""
+    style = figure.style
     hair = "none" if style.hat in CAPS else "bun" if style.hat == "hair_sticks" else style.hair_cut
     if style.hat in BEHIND:
         BEHIND[style.hat](figure)
     if hair in BACKS:
         BACKS[hair](figure)
-    BODIES[style.body](figure)
+    body(figure)
     _face(figure)
     if style.beard and hair not in ("bun", "bob", "braid", "waves"):
         _beard(figure)
@@ -32,7 +41,6 @@ def paint(canvas: Canvas, style: Style, head: Point) -> None:
         HAIR[hair](figure)
     if style.hat in HATS:
         HATS[style.hat](figure)
-    _lay(canvas, figure.canvas.image, style)
 
 
 def _lay(canvas: Canvas, bust: Image.Image, style: Style) -> None:

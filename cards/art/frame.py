@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from cards.art import lettering
-from cards.art.canvas import Canvas, Point, circle, mix, star
+from cards.art.canvas import Canvas, Colour, Point, circle, mix, star
 from cards.art.style import Style
 
 EDGE = 24.0  # from the card's edge to the window, in design units
@@ -81,7 +81,7 @@ def plate(canvas: Canvas, style: Style, name: str) -> None:
     _flourish(canvas, style, (middle, canvas.height - PLATE), room * 0.5)
     setting = lettering.fit(name, round(room * canvas.scale), round((PLATE - 34) * canvas.scale))
     if setting is None:
-        _emblem(canvas, style, (middle, y), room * 0.42)
+        emblem(canvas, (middle, y), room * 0.42, style.gold, style.trim)
         return
     place = (middle * canvas.scale, y * canvas.scale)
     lettering.draw(canvas.pen, setting, place, style.text)
@@ -98,12 +98,13 @@ def _flourish(canvas: Canvas, style: Style, centre: Point, _half: float) -> None
         canvas.polygon(star(x + side * 19, y, 3.4, 3.4, 2), style.gold)
 
 
-def _emblem(canvas: Canvas, style: Style, centre: Point, half: float) -> None:
+def emblem(canvas: Canvas, centre: Point, half: float, lines: Colour, jewel: Colour) -> None:
+    """What stands for a name that cannot be written: a star in a ring between two rays, ``half`` units to each side."""
     x, y = centre
-    canvas.ring(x, y, 17, style.gold, 1.6)
-    canvas.polygon(star(x, y, 14, 4, 8), style.gold)
-    canvas.disc(x, y, 3.4, style.trim)
+    canvas.ring(x, y, 17, lines, 1.6)
+    canvas.polygon(star(x, y, 14, 4, 8), lines)
+    canvas.disc(x, y, 3.4, jewel)
     for side in (-1, 1):
         near, far = x + side * 28, x + side * half
-        canvas.polygon([(near, y - 1.4), (far, y), (near, y + 1.4)], style.gold)
-        canvas.polygon(star(x + side * 38, y, 5, 5, 2), style.gold)
+        canvas.polygon([(near, y - 1.4), (far, y), (near, y + 1.4)], lines)
+        canvas.polygon(star(x + side * 38, y, 5, 5, 2), lines)

@@ -14,6 +14,7 @@ from cards.art.style import TABLE
 Font = ImageFont.FreeTypeFont
 
 SPACED_BELOW = 0x0590  # Latin, Greek, Cyrillic, Armenian: letters stand alone and may be set apart
+MOST_MARKS = 2  # on one letter of these; more are a joke that would run into the picture
 
 
 class Setting(NamedTuple):
@@ -28,6 +29,9 @@ def fit(name: str, width: int, height: int) -> Setting | None:
     """The largest setting within the pixels, on one line or two, an ellipsis at last; None: no font can."""
     text = _readable(name)
     font = _font_for(text) if text else None
+    if font is None and _is_spaced(text):  # an alphabet can be read without the marks that no font has
+        text = "".join(c for c in text if not _is_mark(c))
+        font = _font_for(text) if text else None
     if font is None:
         return None
     top = int(height * 0.5)
@@ -51,7 +55,7 @@ def draw(pen: ImageDraw.ImageDraw, setting: Setting, centre: tuple[float, float]
             continue
         x = centre[0] - _line_wide(line, setting.font, setting.gap) / 2
         middle = y + _cap_height(setting.font) / 2
-        for letter in line:
+        for letter in _letters(line):
             pen.text((x, middle), letter, font=setting.font, fill=fill, anchor="ls")
             x += setting.font.getlength(letter) + setting.gap
 
@@ -60,6 +64,7 @@ def _readable(name: str) -> str:
     """The name without pictures and signs that fonts lack: emoji, marks that join them."""
     kept = (c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c)[0] in "LMNPZ" or c in "+&$'")
     text = " ".join("".join(c for c in kept if not "\ufe00" <= c <= "\ufe0f").split())
+    text = "".join(letter[: 1 + MOST_MARKS] if _is_spaced(letter[0]) else letter for letter in _letters(text))
     return text if any(unicodedata.category(c)[0] in "LN" for c in text) else ""
 
 
@@ -105,14 +110,18 @@ def _has_all(font: Font, text: str) -> bool:
 @lru_cache(maxsize=4096)
 def _has(font: Font, letter: str) -> bool:
     """Whether the font draws the letter, and not the box it draws for a code point that no font has."""
+    if _is_mark(letter):  # by itself: what joins letters would put a circle under it
+        font = font.font_variant(layout_engine=ImageFont.Layout.BASIC)
     missing, drawn = font.getmask("\U0010ffff"), font.getmask(letter)
-    if unicodedata.category(letter)[0] == "M":
-        return True
     return drawn.size != missing.size or bytes(drawn) != bytes(missing)
 
 
+def _is_spaced(text: str) -> bool:
+    return all(ord(c) < SPACED_BELOW or 0x1E00 <= ord(c) < 0x2100 for c in text)
+
+
 def _set(lines: tuple[str, ...], font: Font, size: float) -> Setting:
-    spaced = all(ord(c) < SPACED_BELOW or 0x1E00 <= ord(c) < 0x2100 for line in lines for c in line)
+    spaced = all(_is_spaced(line) for line in lines)
     shown = tuple(line.upper() for line in lines) if spaced else lines
     return Setting(shown, font.font_variant(size=max(6, round(size))), size * 0.13 if spaced else 0)
 
@@ -120,7 +129,23 @@ def _set(lines: tuple[str, ...], font: Font, size: float) -> Setting:
 def _line_wide(line: str, font: Font, gap: float) -> float:
     if not gap:
         return font.getlength(line)
-    return sum(font.getlength(letter) for letter in line) + gap * (len(line) - 1)
+    letters = _letters(line)
+    return sum(font.getlength(letter) for letter in letters) + gap * (len(letters) - 1)
+
+
+def _letters(line: str) -> list[str]:
+    """The letters, each with the marks on it."""
+    letters: list[str] = []
+    for c in line:
+        if letters and _is_mark(c):
+            letters[-1] += c
+        else:
+            letters.append(c)
+    return letters
+
+
+def _is_mark(c: str) -> bool:
+    return unicodedata.category(c)[0] == "M"
 
 
 def _wide(setting: Setting) -> float:

@@ -39,6 +39,7 @@ class Style:
     hair_cut: str
     body: str
     beard: bool
+    things: tuple[str, ...]  # what the figure may have beside it
 
     @property
     def shade(self) -> Colour:
@@ -62,6 +63,7 @@ def choose(name: str, tags: Sequence[str]) -> Style:
         hair_cut=dice.choice(build["hair"]),
         body=dice.choice([body for body in worn if body in build["bodies"]] or build["bodies"]),
         beard=dice.random() < build["beard"],
+        things=tuple(genre.get("things") or TABLE["things"]),
         sky=(colour(palette["sky"][0]), colour(palette["sky"][1]), colour(palette["sky"][2])),
         far=colour(palette["land"][0]),
         near=colour(palette["land"][1]),
