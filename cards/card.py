@@ -1,6 +1,7 @@
 """The card in memory: one shape that every format is written from and read into.
 
-Field names are those of the V2/V3 card specifications where these have one.
+Field names are those of the V2/V3 card specifications where these have one. Fields that no specification knows are
+kept at all four levels, and written back: ``wrapper`` (beside ``spec`` and ``data``), ``extra`` of card, book, entry.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Extensions = dict[str, Any]
+Number = int | float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +20,11 @@ class Entry:
     ``keys`` fire it, ``constant`` keeps it always on, ``insertion_order`` says where it stands (lower is
     higher up in the prompt), ``priority`` which entries are dropped first (lower first; None: not said).
     ``category`` and ``extensions`` are kept under ``extensions`` in the formats that have no such field.
+    ``extensions`` has SillyTavern's settings under its own names (``position``, ``selectiveLogic`` ...) where they
+    are not its defaults. ``id`` None: its place in the book.
     """
+
+    id: int | str | None = None
 
     name: str = ""
     content: str = ""
@@ -27,14 +33,15 @@ class Entry:
     enabled: bool = True
     constant: bool = False
     selective: bool = False
-    insertion_order: int = 100
-    priority: int | None = None
+    insertion_order: Number = 100
+    priority: Number | None = None
     position: Literal["before_char", "after_char"] = "before_char"
     case_sensitive: bool | None = None
     use_regex: bool = False
     comment: str = ""
     category: str = ""
     extensions: Extensions = field(default_factory=dict)
+    extra: Extensions = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +50,12 @@ class Book:
 
     name: str = ""
     description: str = ""
-    scan_depth: int | None = None
-    token_budget: int | None = None
+    scan_depth: Number | None = None
+    token_budget: Number | None = None
     recursive_scanning: bool | None = None
     extensions: Extensions = field(default_factory=dict)
+    extra: Extensions = field(default_factory=dict)
+    wrapper: Extensions = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
 
 
@@ -54,7 +63,8 @@ class Book:
 class Card:
     """A character card. All texts are UTF-8 with ``{{char}}`` and ``{{user}}`` left unexpanded.
 
-    ``creation_date`` and ``modification_date`` are Unix seconds, UTC (None: unknown).
+    ``creation_date`` and ``modification_date`` are Unix seconds, UTC (None: unknown). ``assets`` are the objects
+    {type, uri, name, ext} of V3 (None: the default, the picture that the card comes with as its icon).
     """
 
     name: str
@@ -68,6 +78,7 @@ class Card:
     system_prompt: str = ""
     post_history_instructions: str = ""
     creator_notes: str = ""
+    creator_notes_multilingual: dict[str, str] | None = None
     creator: str = ""
     character_version: str = "1.0"
     tags: tuple[str, ...] = ()
@@ -75,5 +86,8 @@ class Card:
     source: tuple[str, ...] = ()
     creation_date: int | None = None
     modification_date: int | None = None
+    assets: tuple[dict[str, Any], ...] | None = None
     extensions: Extensions = field(default_factory=dict)
+    extra: Extensions = field(default_factory=dict)
+    wrapper: Extensions = field(default_factory=dict)
     book: Book | None = None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from cards.card import Number
 from cards.errors import CardError
 
 Object = Mapping[str, Any]
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 MILLISECONDS_FROM = 100_000_000_000  # as seconds this would be the year 5138: such a figure counts milliseconds
 LATEST = 10**15  # milliseconds: some 30,000 years from now; anything later (or infinite, or no number) is no date
@@ -25,9 +29,14 @@ def to_json(value: Any, *, indent: int | None = None) -> bytes:
     return mend(text).encode("utf-8")
 
 
+def rest(source: Object, known: Collection[str]) -> dict[str, Any]:
+    """The fields that are none of ``known``: kept, to be written back."""
+    return {name: value for name, value in source.items() if name not in known}
+
+
 def mend(text: str) -> str:
     """The text with halves of surrogate pairs joined, and lone ones replaced, so that it can be encoded."""
-    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+    if text.isascii() or not SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -80,8 +89,8 @@ def read_texts(source: Object, field: str, place: str = "", *, separator: str | 
     return tuple(read_text(items, index, f"{place}{field}.") for index in items)
 
 
-def read_number(source: Object, field: str, place: str = "") -> int | None:
-    """A whole number, also from ``3.0`` or ``"3"``; None for absent, null or an empty text."""
+def read_number(source: Object, field: str, place: str = "") -> Number | None:
+    """A number, whole where it is (``3.0`` and ``"3"`` are 3); None for absent, null or an empty text."""
     value = source.get(field)
     if value is None or value == "":
         return None
@@ -90,7 +99,7 @@ def read_number(source: Object, field: str, place: str = "") -> int | None:
     try:
         number = float(value) if isinstance(value, str) else value
         if isinstance(number, int | float) and math.isfinite(number):
-            return int(number)
+            return int(number) if number == int(number) else number
     except (OverflowError, ValueError):
         pass
     raise CardError(f"{place}{field} must be a number, not {value!r:.40}: write digits without quotes")

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cards import v3
 from cards.book import from_book, to_book
 from cards.card import Card
-from cards.fields import first_of, read_text
+from cards.fields import as_object, first_of, read_text, rest
 from cards.v2 import read_shared_fields, shared_fields
 from cards.v3 import read_v3_fields, v3_fields
+
+# What SillyTavern keeps at the root of its files, for itself
+TAVERN_ROOT = frozenset({"avatar", "chat", "create_date", "fav", "json_data", "talkativeness"})
+KNOWN = frozenset({*v3.FIELDS, "book", "creatorcomment", "wrapper", *TAVERN_ROOT})
 
 
 def to_plain(card: Card) -> dict[str, Any]:
     """All that the card holds, under the names of V3, with no ``spec`` around it."""
-    flat = {**shared_fields(card), **v3_fields(card)}
+    flat = {**card.extra, **shared_fields(card), **v3_fields(card)}
+    if card.assets is not None:
+        flat["assets"] = [dict(asset) for asset in card.assets]
     if card.book is not None:
         flat["character_book"] = to_book(card.book, v3=True)
+    flat |= {name: value for name, value in card.wrapper.items() if name in TAVERN_ROOT}
+    if others := rest(card.wrapper, TAVERN_ROOT):
+        flat["wrapper"] = others
     return flat
 
 
@@ -24,5 +34,10 @@ def from_plain(source: Mapping[str, Any]) -> Card:
     """The card of a flat object: ours, V1, or V1 with what SillyTavern puts at the root."""
     fields = read_shared_fields(source) | read_v3_fields(source)
     fields["creator_notes"] = fields["creator_notes"] or read_text(source, "creatorcomment")
-    book = source.get(first_of(source, "character_book", "book"))
-    return Card(**fields, book=from_book(book))
+    wrapper = {name: source[name] for name in source if name in TAVERN_ROOT}
+    return Card(
+        **fields,
+        book=from_book(source.get(first_of(source, "character_book", "book"))),
+        extra=rest(source, KNOWN),
+        wrapper=wrapper | as_object(source.get("wrapper"), "wrapper"),
+    )

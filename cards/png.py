@@ -1,27 +1,32 @@
 """Cards inside PNG files: text chunks ``chara`` (V2) and ``ccv3`` (V3), read and written byte by byte.
 
-Source: PNG specification (chunks, CRC); character-card-spec-v3 (keywords, base64 of UTF-8 JSON).
+Source: PNG specification (chunks, CRC); character-card-spec-v3 (keywords, assets in ``chara-ext-asset_:PATH``);
+RisuAI (of texts that are there twice the last counts).
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cards.errors import CardError
 from cards.fields import to_json
+from cards.png_text import ASSET, Inflater, decode_base64, decode_card, keyword_of
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 KEYWORDS = ("ccv3", "chara")  # in the order of reading
+ASSET_URI = "__asset:"
 
 MAX_PNG = 64 * 1024 * 1024  # bytes of a file that we look into
-MAX_TEXT = 16 * 1024 * 1024  # bytes of one text, inflated
+MAX_CHUNKS = 50_000
+MAX_TRIES = 3  # texts of one keyword that are tried, the last first
+
+NO_CARD = "the PNG holds no card (no chara or ccv3 text): pictures lose it when a site re-saves them"
+CUT_OFF = "the PNG file ends too early: it was cut off; download or send it again"
 
 
 class Chunk(NamedTuple):
@@ -32,32 +37,57 @@ class Chunk(NamedTuple):
     sound: bool = True
 
 
+class Span(NamedTuple):
+    """Where a chunk lies in a file, from its length to behind its checksum."""
+
+    kind: bytes
+    start: int
+    end: int
+    sound: bool
+
+
+class PngCard(NamedTuple):
+    """The card object of a PNG, the text it was in (``ccv3`` or ``chara``), its assets by URI (``__asset:PATH``)."""
+
+    card: dict[str, Any]
+    keyword: str
+    assets: dict[str, bytes]
+    warnings: list[str]
+
+
 def read_chunks(png: bytes) -> list[Chunk]:
     """The chunks up to and with IEND; CardError for another file, one cut short, or one over 64 MiB.
 
     Wrong checksums are told, not refused: some programs write them.
     """
+    return [Chunk(span.kind, png[span.start + 8 : span.end - 4], span.sound) for span in _whole(png)]
+
+
+def _whole(png: bytes) -> list[Span]:
+    spans = list(_spans(png))
+    if not spans or spans[-1].kind != b"IEND":
+        raise CardError(CUT_OFF)
+    return spans
+
+
+def _spans(png: bytes) -> Iterator[Span]:
+    """The chunks one by one, up to IEND or to where the file is cut off or is no PNG any more."""
     if not png.startswith(SIGNATURE):
         raise CardError("this is no PNG file: its first eight bytes differ; send a PNG")
     if len(png) > MAX_PNG:
         raise CardError(f"the PNG has {len(png):,} bytes; {MAX_PNG:,} at most: send a smaller picture")
-    chunks: list[Chunk] = []
-    offset = len(SIGNATURE)
-    while not chunks or chunks[-1].kind != b"IEND":
-        chunk = _chunk_at(png, offset)
-        chunks.append(chunk)
-        offset += len(chunk.data) + 12  # length, type and CRC are four bytes each
-    return chunks
-
-
-def _chunk_at(png: bytes, offset: int) -> Chunk:
-    head = png[offset : offset + 8]
-    length = int.from_bytes(head[:4], "big")
-    end = offset + 8 + length
-    if len(head) < 8 or end + 4 > len(png):
-        raise CardError("the PNG file ends too early: it was cut off; download or send it again")
-    kind, data = head[4:], png[offset + 8 : end]
-    return Chunk(kind, data, zlib.crc32(kind + data) == int.from_bytes(png[end : end + 4], "big"))
+    view, offset = memoryview(png), len(SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        kind = png[offset + 4 : offset + 8]
+        end = offset + 12 + int.from_bytes(png[offset : offset + 4], "big")
+        if end > len(png) or not kind.isalpha():
+            return
+        checksum = zlib.crc32(view[offset + 4 : end - 4])
+        yield Span(kind, offset, end, checksum == int.from_bytes(png[end - 4 : end], "big"))
+        if kind == b"IEND":
+            return
+        offset = end
+    raise CardError(f"the PNG has over {MAX_CHUNKS:,} chunks: save the picture again")
 
 
 def pack(chunk: Chunk) -> bytes:
@@ -66,87 +96,116 @@ def pack(chunk: Chunk) -> bytes:
     return struct.pack(">I", len(chunk.data)) + body + struct.pack(">I", zlib.crc32(body))
 
 
-def embed(png: bytes, chara: Mapping[str, Any], ccv3: Mapping[str, Any]) -> bytes:
-    """The picture with both cards and no other text: ``chara`` first, then ``ccv3``, before the pixels.
+def embed(
+    png: bytes, chara: Mapping[str, Any], ccv3: Mapping[str, Any], assets: Mapping[str, bytes] | None = None
+) -> bytes:
+    """The picture with both cards and no other text: ``chara``, ``ccv3``, the assets ``__asset:PATH``, the pixels.
 
-    Old readers take the first text chunk whatever its name, lazy ones stop at the pixels. CardError for what
-    is no whole PNG.
+    Old readers take the first text chunk whatever its name, lazy ones stop at the pixels. Assets of other URIs are
+    left out. CardError for what is no whole PNG.
     """
-    chunks = [chunk for chunk in read_chunks(png) if chunk.kind not in TEXT_CHUNKS]
-    kinds = [chunk.kind for chunk in chunks]
+    spans = [span for span in _whole(png) if span.kind not in TEXT_CHUNKS]
+    kinds = [span.kind for span in spans]
     if kinds[0] != b"IHDR" or b"IDAT" not in kinds:
         raise CardError("the PNG has no picture in it (IHDR or IDAT is missing): send another picture")
     pixels = kinds.index(b"IDAT")
-    texts = [_card_chunk("chara", chara), _card_chunk("ccv3", ccv3)]
-    return SIGNATURE + b"".join(map(pack, [*chunks[:pixels], *texts, *chunks[pixels:]]))
+    texts = [_text_chunk("chara", to_json(chara)), _text_chunk("ccv3", to_json(ccv3))]
+    for uri, content in (assets or {}).items():
+        if uri.startswith(ASSET_URI):
+            texts.append(_text_chunk(f"{ASSET}:{uri.removeprefix(ASSET_URI)}", content))
+    return b"".join([SIGNATURE, *_copies(png, spans[:pixels]), *map(pack, texts), *_copies(png, spans[pixels:])])
 
 
-def _card_chunk(keyword: str, card: Mapping[str, Any]) -> Chunk:
-    return Chunk(b"tEXt", keyword.encode() + b"\0" + base64.b64encode(to_json(card)))
+def _copies(png: bytes, spans: Iterable[Span]) -> Iterator[bytes | memoryview]:
+    """The chunks as they are, with checksums put right."""
+    view = memoryview(png)
+    for span in spans:
+        if span.sound:
+            yield view[span.start : span.end]
+        else:
+            yield pack(Chunk(span.kind, png[span.start + 8 : span.end - 4]))
+
+
+def _text_chunk(keyword: str, content: bytes) -> Chunk:
+    if "\0" in keyword:
+        raise CardError(f"the asset {keyword!r:.60} has a NUL in its name: rename it")
+    return Chunk(b"tEXt", keyword.encode("utf-8", "replace") + b"\0" + base64.b64encode(content))
+
+
+def picture_only(png: bytes) -> bytes:
+    """The picture without any text chunk; of a file that was cut off, what there is of it."""
+    spans = list(_spans(png))
+    pieces = [SIGNATURE, *_copies(png, (span for span in spans if span.kind not in TEXT_CHUNKS))]
+    end = spans[-1].end if spans else len(SIGNATURE)
+    if (not spans or spans[-1].kind != b"IEND") and png[end + 4 : end + 8] not in TEXT_CHUNKS:
+        pieces.append(png[end:])
+    return b"".join(pieces)
 
 
 def extract(png: bytes) -> dict[str, Any]:
-    """The card object in the PNG: ``ccv3``, or ``chara`` when that is absent or broken.
+    """The card object in the PNG, as ``read_png`` finds it."""
+    return read_png(png).card
 
-    tEXt, zTXt and iTXt are read, keywords in any case. CardError when there is none that can be read.
+
+def read_png(png: bytes) -> PngCard:
+    """The card and the assets in a PNG: from ``ccv3``, or from ``chara`` when that is absent or broken.
+
+    tEXt, zTXt and iTXt are read, keywords in any case, of each the last that can be read; also of a file that was
+    cut off behind the card. CardError when there is none that can be read.
     """
-    faults: list[str] = []
-    chunks = [chunk for chunk in read_chunks(png) if chunk.kind in TEXT_CHUNKS]
+    spans, texts = list(_spans(png)), dict[str, list[Span]]()
+    for span in spans:
+        if span.kind in TEXT_CHUNKS:
+            keyword = keyword_of(png[span.start + 8 : min(span.end - 4, span.start + 2048)])
+            if keyword is not None:
+                texts.setdefault(_name(keyword), []).append(span)
+    cut = not spans or spans[-1].kind != b"IEND"
+    inflater, faults = Inflater(), list[str]()
     for keyword in KEYWORDS:
-        for chunk in chunks:
-            if _keyword(chunk) != keyword:
-                continue
+        for span in texts.get(keyword, [])[: -MAX_TRIES - 1 : -1]:
             try:
-                return _decode(_text(chunk))
+                card = decode_card(inflater.text(span.kind, png[span.start + 8 : span.end - 4]))
             except CardError as error:
                 faults.append(f"{keyword}: {error}")
-    if faults:
-        raise CardError("; ".join(faults))
-    raise CardError("the PNG holds no card (no chara or ccv3 text): pictures lose it when a site re-saves them")
+                continue
+            warnings = [f"another copy of the card is used, this one is broken: {fault}" for fault in faults]
+            warnings += _oddities(spans, texts, cut=cut)
+            return PngCard(card, keyword, _assets(png, texts, inflater, warnings), warnings)
+    if cut:
+        raise CardError("; ".join([CUT_OFF, *faults]))
+    raise CardError("; ".join(faults) or NO_CARD)
 
 
-def _keyword(chunk: Chunk) -> str:
-    return chunk.data.partition(b"\0")[0].decode("latin-1").lower()
+def _name(keyword: str) -> str:
+    """The keyword as we look for it: small letters, but paths of assets as they are."""
+    lower = keyword.lower()
+    return ASSET + keyword[len(ASSET) :] if lower.startswith(ASSET) else lower.strip()
 
 
-def _text(chunk: Chunk) -> bytes:
-    """The text after the keyword, inflated where the chunk says so."""
-    _, _, rest = chunk.data.partition(b"\0")
-    compressed = chunk.kind == b"zTXt"
-    if compressed:
-        rest = rest[1:]  # the method: 0 is the only one
-    elif chunk.kind == b"iTXt":
-        compressed = rest[:1] == b"\x01"
-        rest = rest[2:].split(b"\0", 2)[-1]  # flag, method, language, translated keyword
-    if compressed:
-        return _inflate(rest)
-    if len(rest) > MAX_TEXT:
-        raise CardError(f"the text has over {MAX_TEXT:,} bytes: send the card as JSON")
-    return rest
+def _oddities(spans: list[Span], texts: Mapping[str, list[Span]], *, cut: bool) -> Iterator[str]:
+    unsound = sum(not span.sound for span in spans)
+    if unsound:
+        yield f"{unsound} checksums in the PNG are wrong: it was damaged, or changed by a careless program"
+    for keyword in KEYWORDS:
+        if len(texts.get(keyword, [])) > 1:
+            yield f"the PNG holds {len(texts[keyword])} {keyword} texts: the last that can be read counts"
+    if cut:
+        yield "the PNG file was cut off behind the card: its picture is not whole"
 
 
-def _inflate(packed: bytes) -> bytes:
-    try:
-        text = zlib.decompressobj().decompress(packed, MAX_TEXT + 1)
-    except zlib.error as error:
-        raise CardError("the packed text is damaged: send the card as JSON") from error
-    if len(text) > MAX_TEXT:
-        raise CardError(f"the text unpacks to over {MAX_TEXT:,} bytes: send the card as JSON")
-    return text
-
-
-def _decode(text: bytes) -> dict[str, Any]:
-    """The JSON object in base64 (with or without line breaks), or bare as some programs write it."""
-    text = b"".join(text.split()) if not text.lstrip().startswith(b"{") else text
-    try:
-        card = json.loads(text if text.lstrip()[:1] == b"{" else _unpad(text))
-    except (binascii.Error, ValueError, RecursionError) as error:
-        raise CardError("the text is no base64 of a JSON object: export the card again") from error
-    if not isinstance(card, dict):
-        raise CardError("the text holds JSON that is no object: export the card again")
-    return card
-
-
-def _unpad(text: bytes) -> bytes:
-    """Base64 decoded, also where the closing ``=`` was lost."""
-    return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+def _assets(png: bytes, texts: Mapping[str, list[Span]], inflater: Inflater, warnings: list[str]) -> dict[str, bytes]:
+    """The assets by URI; those that cannot be read are left out and told in ``warnings``."""
+    assets: dict[str, bytes] = {}
+    broken: list[str] = []
+    for keyword, spans in texts.items():
+        if not keyword.startswith(ASSET):
+            continue
+        path = keyword.removeprefix(ASSET).removeprefix(":")  # old files of RisuAI are without the colon
+        try:
+            text = inflater.text(spans[-1].kind, png[spans[-1].start + 8 : spans[-1].end - 4])
+            assets[ASSET_URI + path] = decode_base64(text)
+        except CardError:
+            broken.append(path)
+    if broken:
+        warnings.append(f"{len(broken)} assets in the PNG are broken and left out ({broken[0]!r:.60} ...)")
+    return assets

@@ -9,15 +9,17 @@ from cards import v1
 from cards.card import Card
 from cards.errors import CardError
 from cards.fields import kind
-from cards.plain import from_plain
+from cards.plain import KNOWN, from_plain
 from cards.v3 import from_v3
 
-# Old programs' names of the V1 fields (Pygmalion, text-generation-webui)
+# Old programs' names of the V1 fields (Pygmalion, text-generation-webui and its YAML)
 OLD_NAMES = {
     "char_name": "name",
     "char_persona": "description",
+    "context": "description",
     "world_scenario": "scenario",
     "char_greeting": "first_mes",
+    "greeting": "first_mes",
     "example_dialogue": "mes_example",
 }
 
@@ -32,11 +34,12 @@ def read_card(obj: Mapping[str, Any]) -> Card:
         raise CardError(f"a card must be a JSON object, not {kind(obj)}: send the whole file of one card")
     if isinstance(obj.get("data"), Mapping):
         copies = {field: obj[field] for field in v1.FIELDS if field in obj}
-        return from_v3({"data": copies | dict(obj["data"])})
+        return from_v3({**obj, "data": copies | dict(obj["data"])})
     if "spec" in obj and "name" not in obj:
         raise CardError("data is missing: a card with a spec keeps its fields in an object named data")
-    flat = {new: obj[old] for old, new in OLD_NAMES.items() if obj.get(old)}
-    flat |= {name: value for name, value in obj.items() if value is not None}
+    old = {} if "description" in obj else {old: new for old, new in OLD_NAMES.items() if obj.get(old)}
+    flat = {new: obj[old] for old, new in old.items()}
+    flat |= {name: value for name, value in obj.items() if name not in old and (value is not None or name not in KNOWN)}
     if not any(field in flat for field in v1.FIELDS):
         raise CardError("no field of a card found: name, description, first_mes and so on are looked for")
     return from_plain(flat)

@@ -17,11 +17,6 @@ def to_v1(card: Card) -> dict[str, Any]:
     return {field: getattr(card, field) for field in FIELDS}
 
 
-def from_v1(source: Mapping[str, Any]) -> Card:
-    """The card of a flat object; CardError when it has no name."""
-    return Card(**read_v1_fields(source))
-
-
 def read_v1_fields(source: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """The six texts as arguments for Card; ``place`` ("data.") is for messages."""
     texts = {field: read_text(source, field, place) for field in FIELDS}

@@ -6,33 +6,40 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cards.book import from_book, to_book
+from cards import v1
+from cards.book import to_book
 from cards.card import Card
 from cards.fields import as_object, read_text, read_texts
 from cards.v1 import read_v1_fields, to_v1
 
 SPEC = "chara_card_v2"
+FIELDS = (
+    *v1.FIELDS,
+    "creator_notes",
+    "system_prompt",
+    "post_history_instructions",
+    "alternate_greetings",
+    "character_book",
+    "tags",
+    "creator",
+    "character_version",
+    "extensions",
+)
 DOWNGRADE_NOTE = "(This is the V2 copy of a V3 card; the whole card is in the ccv3 part of this file.)"
 
 
 def to_v2(card: Card) -> dict[str, Any]:
     """Spec-pure V2: no copies at the root, no ``use_regex``, no decorators; no book, no key."""
-    data = shared_fields(card)
+    data = {**card.extra, **shared_fields(card)}
     if card.book is not None:
         data["character_book"] = to_book(card.book, v3=False)
-    return {"spec": SPEC, "spec_version": "2.0", "data": data}
+    return {**card.wrapper, "spec": SPEC, "spec_version": "2.0", "data": data}
 
 
 def to_v2_copy(card: Card) -> dict[str, Any]:
     """The V2 copy that stands beside a V3 card: its notes say so, as the V3 specification asks."""
     notes = f"{card.creator_notes}\n\n{DOWNGRADE_NOTE}" if card.creator_notes else DOWNGRADE_NOTE
     return to_v2(replace(card, creator_notes=notes))
-
-
-def from_v2(source: Mapping[str, Any]) -> Card:
-    """The card under ``data``; CardError names the field that cannot be read."""
-    data = as_object(source.get("data"), "data")
-    return Card(**read_shared_fields(data, "data."), book=from_book(data.get("character_book"), "data.character_book"))
 
 
 def shared_fields(card: Card) -> dict[str, Any]:

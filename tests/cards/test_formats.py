@@ -7,15 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tavern_card import parse_card
 
-from cards.book import from_book, strip_decorators
+from cards.book import from_book, to_book
+from cards.entry import strip_decorators
 from cards.card import Book, Card, Entry
 from cards.errors import CardError
-from cards.formats import FORMATS, render
+from cards.formats import BOOK_FORMATS, FORMATS, render, suffix
+from cards.loss import FRONTENDS
 from cards.plain import from_plain, to_plain
 from cards.read import read_card
-from cards.v1 import from_v1, to_v1
-from cards.v2 import DOWNGRADE_NOTE, from_v2, to_v2, to_v2_copy
+from cards.tavern import SETTINGS
+from cards.v1 import to_v1
+from cards.v2 import DOWNGRADE_NOTE, to_v2, to_v2_copy
 from cards.v3 import from_v3, to_v3
+from cli import main, offline
 
 FULL = Card(
     name="Mara Voss",
@@ -154,15 +158,17 @@ def test_flat_json_and_v3_carry_everything():
 
 def test_v2_and_v1_carry_what_they_have():
     card = Card(name="A", description="d", tags=("t",), book=Book(entries=(Entry(keys=("k",), category="c"),)))
-    assert from_v2(to_v2(card)) == card
-    assert from_v1(to_v1(Card(name="A", scenario="s"))) == Card(name="A", scenario="s", character_version="1.0")
+    assert read_card(to_v2(card)) == card
+    assert read_card(to_v1(Card(name="A", scenario="s", character_version=""))) == Card(
+        name="A", scenario="s", character_version=""
+    )
 
 
 def test_the_v2_copy_says_so_and_reads_back_without_it():
     for notes in ("", "Mine."):
         card = Card(name="A", creator_notes=notes)
         assert to_v2_copy(card)["data"]["creator_notes"].endswith(DOWNGRADE_NOTE)
-        assert from_v2(to_v2_copy(card)) == card
+        assert read_card(to_v2_copy(card)) == card
 
 
 texts = st.text(max_size=30)
@@ -227,7 +233,7 @@ def test_any_card_without_v3_parts_survives_v2(card):
     written = json.loads(render(card, "v2"))
     plain = [entry for entry in (card.book.entries if card.book else ()) if not entry.content.startswith("@@")]
     if card.book is None or len(plain) == len(card.book.entries):
-        assert from_v2(written) == card
+        assert read_card(written) == card
 
 
 # Reading what others write --------------------------------------------------------------------------------
@@ -331,8 +337,83 @@ def test_what_is_no_card_is_refused_by_field(obj, words):
 
 
 def test_the_formats_are_known_by_name():
-    assert list(FORMATS) == ["json", "v1", "v2", "v3", "tavernai"]
-    assert all(name == format_.name for name, format_ in FORMATS.items())
+    names = ["json", "v1", "v2", "v3", "tavernai", "charx", "worldinfo", "yaml", "markdown"]
+    assert list(FORMATS) == names
+    assert list(BOOK_FORMATS) == ["worldinfo", "character_book", "lorebook_v3"]
+    assert all(name == format_.name for table in (FORMATS, BOOK_FORMATS) for name, format_ in table.items())
+
+
+def test_the_command_line_offers_the_formats_that_there_are():
+    assert main.FORMATS == tuple(FORMATS)
+    assert main.BOOK_FORMATS == tuple(BOOK_FORMATS)
+    assert offline.FRONTENDS == tuple(FRONTENDS)
+
+
+def test_files_of_one_extension_are_told_apart():
+    endings = [suffix(format_) for format_ in FORMATS.values()]
+    assert len(set(endings)) == len(FORMATS)
+    assert endings[:2] == ["json", "v1.json"]
+
+
+# World Info -----------------------------------------------------------------------------------------------
+
+
+def test_world_info_is_a_map_by_uid_with_every_setting():
+    entries = json.loads(render(FULL, "worldinfo"))["entries"]
+    assert list(entries) == [str(entry["uid"]) for entry in entries.values()] == ["0", "1"]
+    assert all({setting.name for setting in SETTINGS.values()} <= set(entry) for entry in entries.values())
+    first, second = entries.values()
+    assert (first["key"], first["comment"], first["disable"], first["position"]) == (
+        ["ship", "/brig(s)?/i"],
+        "Ship",
+        False,
+        0,
+    )
+    assert (second["constant"], second["position"], second["probability"], second["caseSensitive"]) == (
+        True,
+        4,
+        40,
+        False,
+    )
+
+
+def test_world_info_of_a_card_without_a_book_is_empty_and_named():
+    assert json.loads(render(Card(name="A"), "worldinfo")) == {"name": "A's Lorebook", "entries": {}}
+
+
+def test_no_two_entries_have_one_uid():
+    book = Book(entries=(Entry(id=1), Entry(), Entry(id=1), Entry(id="x"), Entry(id=0)))
+    assert [entry["id"] for entry in to_book(book, v3=True)["entries"]] == [1, 2, 3, "x", 0]
+    assert [entry["id"] for entry in to_book(book, v3=False)["entries"]] == [1, 2, 3, 4, 0]
+
+
+def test_patterns_stand_between_slashes_where_no_field_tells_them():
+    book = Book(entries=(Entry(keys=("a/b", "/c/i", "d\\/e"), use_regex=True),))
+    assert to_book(book, v3=False)["entries"][0]["keys"] == ["/a\\/b/", "/c/i", "/d\\/e/"]
+    assert to_book(book, v3=True)["entries"][0]["keys"] == ["a/b", "/c/i", "d\\/e"]
+
+
+# Markdown -------------------------------------------------------------------------------------------------
+
+
+def test_markdown_is_a_page_of_the_whole_card():
+    page = render(FULL, "markdown").decode()
+    assert page.startswith("# Mara Voss\n")
+    for words in (
+        "## Personality\n\nDry.",
+        "```text\n<START>",
+        "### 1\n\n“So?”",
+        "on `ship`, `/brig(s)?/i`; order 100",
+    ):
+        assert words in page
+    assert "Group greetings" in page
+    assert render(Card(name="A"), "markdown") == b"# A\n\nversion 1.0\n"
+
+
+def test_names_cannot_break_out_of_their_line():
+    page = render(Card(name="A\n# B", mes_example="```\nx"), "markdown").decode()
+    assert page.startswith("# A # B\n")
+    assert "````text\n```\nx\n````" in page
 
 
 def test_json_files_are_readable_utf8():
@@ -349,7 +430,7 @@ def test_another_reader_reads_our_json():
 
 
 def test_an_unknown_format_names_the_known():
-    with pytest.raises(CardError, match="choose one of json, v1, v2, v3, tavernai"):
+    with pytest.raises(CardError, match="choose one of json, v1, v2, v3, tavernai, charx"):
         render(FULL, "docx")
 
 
