@@ -7,7 +7,21 @@ from werkzeug.wrappers import Response
 
 import logs
 import settings
-from api import auth, batches, catalogue, docs, errors, generation, health, jobs, keys, requests
+from api import (
+    auth,
+    batches,
+    books,
+    catalogue,
+    characters,
+    docs,
+    errors,
+    generation,
+    health,
+    jobs,
+    keys,
+    requests,
+    validation,
+)
 from api.json import JSONProvider
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -23,7 +37,7 @@ def create_app() -> Flask:
     auth.register(app)
     api = docs.Api(app)
     errors.register(app)
-    for noun in (batches, generation, jobs, keys, catalogue):
+    for noun in (batches, generation, jobs, characters, books, validation, keys, catalogue):
         api.register_blueprint(noun.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)

@@ -21,6 +21,8 @@ STATUS: Mapping[type[domain.DomainError], int] = {
     domain.Invalid: 422,
     domain.Unauthenticated: 401,
     domain.Forbidden: 403,
+    domain.StaleVersion: 412,
+    domain.Unconditional: 428,
 }
 CODES: Mapping[int, str] = {
     400: "BAD_REQUEST",
@@ -57,6 +59,8 @@ def answer(status: int, code: str, message: str, details: Mapping[str, Any] | No
 def from_domain(error: domain.DomainError) -> Response:
     """A use case said no."""
     response = answer(STATUS.get(type(error), 500), error.code, str(error), error.details)
+    if isinstance(error, domain.StaleVersion):  # the contract has its details at the top
+        response.set_data(jsonify({**response.get_json(), **error.details}).get_data())
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="cardforge"'
     return response

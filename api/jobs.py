@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any
 
-from flask import g, request, send_file
+from flask import g
 
 from api import links
+from api.files import send
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of
@@ -86,16 +86,7 @@ def download(job_id: str, format_name: str) -> Any:
     with db.transaction() as session:
         jobs.find_completed(session, g.owner_id, job_id)
         file = artifacts.find_file(session, job_id, format_name)
-    response = send_file(
-        BytesIO(file.content),
-        mimetype=file.media_type,
-        as_attachment=True,
-        download_name=file.filename,
-        etag=file.sha256,
-        conditional=False,
-    )
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response.make_conditional(request)
+    return send(file.content, file.filename, file.media_type, sha256=file.sha256)
 
 
 @blueprint.post("/<job_id>/cancel")

@@ -40,3 +40,18 @@ def download(job_id: str, format_name: str) -> str:
 def downloads(job_id: str, formats: Iterable[str]) -> dict[str, str]:
     """Return the paths of files by format."""
     return {name: download(job_id, name) for name in formats}
+
+
+def character(character_id: str) -> str:
+    """Return the path of a character."""
+    return f"{PREFIX}/characters/{character_id}"
+
+
+def book(book_id: str) -> str:
+    """Return the path of a lorebook."""
+    return f"{PREFIX}/character-books/{book_id}"
+
+
+def entry(book_id: str, entry_id: str) -> str:
+    """Return the path of a lorebook's entry."""
+    return f"{book(book_id)}/entries/{entry_id}"

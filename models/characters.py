@@ -12,7 +12,8 @@ from models.db import Base
 class Character(Base):
     """A finished card, owned and editable.
 
-    ``card`` is the V3 ``data`` object without its book, which has rows of its own.
+    ``card`` is the V3 ``data`` object without its book, which has rows of its own; ``wrapper`` has the fields that an
+    imported card had beside ``data``. ``portrait`` is a PNG; None: one is drawn in ``portrait_style``.
     """
 
     __tablename__ = "characters"
@@ -27,10 +28,26 @@ class Character(Base):
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
     name: Mapped[str] = mapped_column(Text)
     card: Mapped[JsonObject] = mapped_column(deferred=True)
+    wrapper: Mapped[JsonObject] = mapped_column(deferred=True)
     tags: Mapped[Strings]
     portrait: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    portrait_style: Mapped[str] = mapped_column(Text, server_default="tarot")
     favorite: Mapped[bool] = mapped_column(Boolean, server_default="false")
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
     archived_at: Mapped[Moment | None]
+
+
+class Asset(Base):
+    """One file that a character was imported with.
+
+    ``kind`` asset: ``place`` is the URI by which the card names it; kind other: a path in the CHARX, written back.
+    """
+
+    __tablename__ = "assets"
+
+    character_id: Mapped[str] = mapped_column(ForeignKey("characters.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    place: Mapped[str] = mapped_column(Text, primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 
@@ -21,8 +22,8 @@ class NotFound(DomainError):
 
     code = "NOT_FOUND"
 
-    def __init__(self, noun: str, row_id: str) -> None:
-        super().__init__(f"No {noun} {row_id!r} here.", details={noun: row_id})
+    def __init__(self, noun: str, row_id: str, message: str | None = None) -> None:
+        super().__init__(message or f"No {noun} {row_id!r} here.", details={noun: row_id})
 
 
 class WrongState(DomainError):
@@ -59,3 +60,20 @@ class JobCancelled(DomainError):
     """The job is to be cancelled: leave off and end it."""
 
     code = "CANCELLED"
+
+
+class StaleVersion(DomainError):
+    """Somebody else has edited the row since it was read: read it again and apply the change to that."""
+
+    def __init__(self, noun: str, *, current: int, yours: int, updated_at: datetime) -> None:
+        super().__init__(
+            f"{noun.capitalize()} has been modified by another user",
+            code=f"{noun.upper()}_VERSION_CONFLICT",
+            details={"current_version": current, "your_version": yours, "updated_at": updated_at.isoformat()},
+        )
+
+
+class Unconditional(DomainError):
+    """An edit did not say which version it is of: send If-Match."""
+
+    code = "PRECONDITION_REQUIRED"

@@ -4,7 +4,7 @@ from models.artifacts import Artifact
 from models.batches import Batch, Item
 from models.books import Book, Entry
 from models.calls import Call
-from models.characters import Character
+from models.characters import Asset, Character
 from models.db import Base
 from models.idempotency import KeptAnswer
 from models.jobs import Job, JobLog, Step
@@ -15,6 +15,7 @@ from models.workers import Worker
 __all__ = [
     "ApiKey",
     "Artifact",
+    "Asset",
     "Base",
     "Batch",
     "Book",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +25,12 @@ class Prompt:
     messages: tuple[Mapping[str, str], ...]
     schema: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """The digest (hex) of what is asked: the messages and the shape of the answer."""
+        asked = json.dumps([[dict(message) for message in self.messages], self.schema], sort_keys=True)
+        return hashlib.sha256(asked.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

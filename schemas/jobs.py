@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from schemas.books import BookSchema, FindingSchema
+from schemas.characters import LossSchema
 from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict
 from schemas.options import OptionsSchema
 
@@ -139,6 +141,9 @@ class ArtifactSchema(Schema):
     size = fields.Integer(metadata={"description": "Bytes."})
     sha256 = fields.String()
     download_url = fields.String()
+    losses = fields.List(
+        fields.Nested(LossSchema), metadata={"description": "What this format does not carry of the card."}
+    )
 
 
 class UsageSchema(Schema):
@@ -157,8 +162,11 @@ class ResultSchema(Schema):
     character_id = fields.String()
     name = fields.String()
     card = fields.Dict(metadata={"description": "The card as V3, its book included."})
-    book = fields.Dict(allow_none=True, metadata={"description": "The lorebook with the ids of its entries."})
-    lint = fields.List(fields.Dict())
+    book = fields.Nested(BookSchema, allow_none=True, metadata={"description": "The lorebook with its entries' ids."})
+    lint = fields.List(fields.Nested(FindingSchema))
+    score = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "By group of rules; 100 is best."}
+    )
     usage = fields.Nested(UsageSchema)
     artifacts = fields.List(fields.Nested(ArtifactSchema))
 

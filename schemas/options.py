@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from cards.errors import CardError
 from cards.formats import FORMATS
 from cards.names import check_pattern
+from cards.portrait import STYLES
 from schemas.common import Strict
 
 
@@ -47,6 +48,13 @@ def _doc(option: Option) -> dict[str, Any]:
     return {"metadata": {"description": option.description}}
 
 
+def _text(option: Option) -> fields.Field:
+    if option.choices:
+        return fields.String(validate=validate.OneOf(option.choices), **_doc(option))
+    shortest, longest = (None if bound is None else int(bound) for bound in (option.low, option.high))
+    return fields.String(validate=validate.Length(shortest, longest), **_doc(option))
+
+
 def _texts(option: Option) -> fields.Field:
     inner = validate.OneOf(option.choices) if option.choices else validate.Length(1, int(option.high or 200))
     return fields.List(fields.String(validate=inner), validate=validate.Length(1, 20), **_doc(option))
@@ -56,7 +64,7 @@ FIELDS: Mapping[str, Any] = {
     "integer": lambda option: fields.Integer(strict=True, validate=_range(option), **_doc(option)),
     "number": lambda option: fields.Float(allow_nan=False, validate=_range(option), **_doc(option)),
     "boolean": lambda option: fields.Boolean(truthy={True}, falsy={False}, **_doc(option)),
-    "string": lambda option: fields.String(validate=validate.Length(option.low, option.high), **_doc(option)),
+    "string": _text,
     "pattern": lambda option: fields.String(
         validate=[validate.Length(option.low, option.high), _check_pattern], **_doc(option)
     ),
@@ -105,6 +113,14 @@ OPTIONS = (
         "File formats to write.",
         default=["json", "v2", "tavernai"],
         choices=tuple(FORMATS),
+    ),
+    Option(
+        "portrait_style",
+        "output",
+        "string",
+        "How the portrait is drawn.",
+        default="tarot",
+        choices=tuple(STYLES),
     ),
     Option(
         "filename_pattern",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
 from cards.card import Card
 from cards.errors import CardError
-from cards.formats import FORMATS, render
+from cards.formats import FORMATS, render, suffix
+from cards.media import picture
 from cards.names import file_name
-from cards.portrait import portrait_of
 from models import db
 from models.db import Session
-from models.services import artifacts, batches, characters
+from models.services import artifacts, batches, calls, characters
 from models.services.artifacts import File
 from tasks.errors import StepFailed
 from tasks.work import Work
@@ -25,8 +26,9 @@ DEFAULT_PATTERN = "{character_name}_{timestamp}"
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of a card, and the picture that is in them (None: no format that was asked for has one)."""
+    """The files of a card, the card as it is in them, and its picture (None: no format that was asked for has one)."""
 
+    card: Card
     portrait: bytes | None
     files: tuple[File, ...]
 
@@ -35,29 +37,37 @@ def work(work: Work) -> Exported:
     """Render the files; raises `StepFailed` with ``EXPORT_FAILED`` when a format cannot hold the card."""
     with db.transaction() as session:
         character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
-        card = characters.load_card(session, character)
-        portrait = character.portrait
+        card = priced(characters.load_card(session, character), calls.job_totals(session, work.claim.job_id).cost_usd)
+        media = characters.load_media(session, character)
         width = batches.index_width(session, work.claim.batch_id)
+    media = replace(media, style=work.option("portrait_style") or media.style)
     formats = work.option("format") or DEFAULT_FORMATS
-    if portrait is None and any(FORMATS[name].media_type.startswith("image/") for name in formats):
-        portrait = portrait_of(card)
+    if any(FORMATS[name].pictured for name in formats):
+        media = replace(media, portrait=picture(card, media))
     pattern = work.option("filename_pattern") or DEFAULT_PATTERN
     files = []
     for name in formats:
         try:
-            content = render(card, name, portrait)
+            content = render(card, name, media)
         except CardError as error:
             raise StepFailed("EXPORT_FAILED", f"The format {name} cannot be written: {error}") from error
         values = file_values(work, card, name, width)
         files.append(File(name, name_file(pattern, values, name), FORMATS[name].media_type, content))
-    return Exported(portrait, tuple(files))
+    return Exported(card, media.portrait, tuple(files))
+
+
+def priced(card: Card, cost: Decimal) -> Card:
+    """Return the card with what it cost in its record of how it was made; it is known only when all else is done."""
+    made = {**card.extensions.get("cardforge", {}), "cost_usd": float(cost)}
+    return replace(card, extensions={**card.extensions, "cardforge": made})
 
 
 def save(session: Session, work: Work, exported: Exported) -> Mapping[str, Any]:
     """Store files and picture; the checkpoint lists them."""
-    if exported.portrait is not None:
-        character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
-        character.portrait = exported.portrait
+    character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
+    characters.write_card(character, exported.card)
+    character.portrait = exported.portrait
+    character.portrait_style = work.option("portrait_style") or character.portrait_style
     artifacts.save_files(session, work.claim.job_id, exported.files)
     return {"files": {file.format: file.filename for file in exported.files}}
 
@@ -84,10 +94,6 @@ def file_values(work: Work, card: Card, format_name: str, width: int) -> dict[st
 
 def name_file(pattern: str, values: Mapping[str, str], format_name: str) -> str:
     """Return the name of a file. Formats that share an extension are told apart before it: ``name.v2.json``."""
-    extension = FORMATS[format_name].extension
-    plain = format_name in {"json", "tavernai"} or "{format}" in pattern
-    return (
-        f"{file_name(pattern, values)}.{extension}"
-        if plain
-        else f"{file_name(pattern, values)}.{format_name}.{extension}"
-    )
+    format_ = FORMATS[format_name]
+    ending = format_.extension if "{format}" in pattern else suffix(format_)
+    return f"{file_name(pattern, values)}.{ending}"

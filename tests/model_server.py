@@ -144,7 +144,7 @@ class ModelServer:
             self.ledger.ports.append(handler.client_address[1])
             say = self.script.pop(0) if self.script else Say()
         purpose = body["response_format"]["json_schema"]["name"]
-        text = say.text if say.text is not None else json.dumps(ENTRIES if purpose == "write_entries" else CARD)
+        text = say.text if say.text is not None else json.dumps(self.write(purpose))
         if body.get("stream") and say.stream and say.body is None:
             Streaming(self, handler, body, text, say).send()
             return
@@ -156,6 +156,10 @@ class ModelServer:
             reply if isinstance(reply, bytes) else json.dumps(reply).encode(),
             say.headers,
         )
+
+    def write(self, purpose: str) -> dict[str, Any]:
+        """Return what a good model writes where the script says nothing."""
+        return ENTRIES if purpose == "write_entries" else CARD
 
     def completion(self, body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
         """Return a completion and book its cost."""

@@ -54,7 +54,6 @@ def find_file(session: Session, job_id: str, format_name: str) -> Artifact:
     )
     if file is None:
         there = ", ".join(artifact.format for artifact in list_files(session, job_id)) or "none"
-        error = NotFound("format", format_name)
-        error.args = (f"This job made no file of the format {format_name!r}; it has: {there}.",)
-        raise error
+        message = f"This job made no file of the format {format_name!r}; it has: {there}."
+        raise NotFound("format", format_name, message)
     return file

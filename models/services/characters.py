@@ -1,39 +1,26 @@
-"""Characters and their books: cards go in and come out; the rows in between can be edited."""
+"""Characters: cards go in and come out; the rows in between can be edited."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session, undefer
 
 from cards.card import Book as CardBook
 from cards.card import Card
-from cards.card import Entry as CardEntry
-from cards.text import estimate_tokens
+from cards.containers import main_icon, without_icon
+from cards.media import Media
 from cards.v3 import from_v3, to_v3
-from models.books import Book, Entry
-from models.characters import Character
+from models.books import Book
+from models.characters import Asset, Character
 from models.errors import NotFound
 from models.ids import new_id
+from models.services import books
+from models.services.pages import Ask, Page, fetch_page
 
-BOOK_FIELDS = ("name", "description", "scan_depth", "token_budget", "recursive_scanning", "extensions")
-ENTRY_FIELDS = (
-    "name",
-    "content",
-    "enabled",
-    "constant",
-    "selective",
-    "insertion_order",
-    "priority",
-    "position",
-    "case_sensitive",
-    "use_regex",
-    "comment",
-    "category",
-    "extensions",
-)
+ASSET, OTHER = "asset", "other"
 
 
 def save_character(session: Session, owner_id: str, job_id: str, card: Card) -> Character:
@@ -42,79 +29,121 @@ def save_character(session: Session, owner_id: str, job_id: str, card: Card) -> 
     if character is None:
         character = Character(id=new_id("char"), owner_id=owner_id, job_id=job_id)
         session.add(character)
-    character.name = card.name
-    character.tags = list(card.tags)
-    character.card = to_v3(replace(card, book=None))["data"]
+    write_card(character, card)
     session.flush()
     return character
+
+
+def add_character(session: Session, owner_id: str, card: Card, media: Media) -> Character:
+    """Write a card that came from outside as a new character, with its book and its files."""
+    character = Character(id=new_id("char"), owner_id=owner_id, portrait=media.portrait, portrait_style=media.style)
+    write_card(character, card)
+    session.add(character)
+    session.flush()
+    files = {ASSET: media.assets, OTHER: media.others}
+    session.add_all(
+        Asset(character_id=character.id, kind=kind, place=place, content=content)
+        for kind, contents in files.items()
+        for place, content in contents.items()
+    )
+    if card.book is not None:
+        save_book(session, character, card.book)
+    session.flush()
+    return character
+
+
+def write_card(character: Character, card: Card) -> None:
+    """Put a card's fields into its row, all but the book."""
+    character.name = card.name
+    character.tags = list(card.tags)
+    character.card = to_v3(replace(card, book=None, wrapper={}))["data"]
+    character.wrapper = card.wrapper
 
 
 def save_book(session: Session, character: Character, book: CardBook) -> Book:
     """Write a character's lorebook; one that is there is replaced."""
-    old = session.scalar(select(Book).where(Book.character_id == character.id))
-    if old is not None:
-        session.delete(old)
-        session.flush()
-    row = Book(
-        id=new_id("book"),
-        owner_id=character.owner_id,
-        character_id=character.id,
-        tags=character.tags,
-        **{field: getattr(book, field) for field in BOOK_FIELDS},
-    )
-    session.add(row)
-    session.flush()
-    session.add_all(_entry_row(row.id, index, entry) for index, entry in enumerate(book.entries))
-    session.flush()
-    return row
+    return books.save_book(session, character.owner_id, book, character_id=character.id, tags=character.tags)
 
 
-def _entry_row(book_id: str, index: int, entry: CardEntry) -> Entry:
-    return Entry(
-        id=new_id("entry"),
-        book_id=book_id,
-        index=index,
-        keys=list(entry.keys),
-        secondary_keys=list(entry.secondary_keys),
-        tokens=estimate_tokens(entry.content),
-        **{field: getattr(entry, field) for field in ENTRY_FIELDS},
-    )
-
-
-def find_character(session: Session, owner_id: str, *, job_id: str) -> Character:
-    """Return the character that a job made, card and portrait included; raises `NotFound`."""
-    character = session.scalar(
-        select(Character)
-        .where(Character.job_id == job_id, Character.owner_id == owner_id)
-        .options(undefer(Character.card), undefer(Character.portrait))
-    )
+def find_character(
+    session: Session, owner_id: str, *, character_id: str | None = None, job_id: str | None = None
+) -> Character:
+    """Return a character by its id or by the job that made it, card and portrait included; raises `NotFound`."""
+    matches = Character.id == character_id if character_id is not None else Character.job_id == job_id
+    character = session.scalar(_whole().where(matches, Character.owner_id == owner_id))
     if character is None:
-        raise NotFound("character", f"of {job_id}")
+        raise NotFound("character", character_id or f"of {job_id}")
     return character
 
 
-def find_book(session: Session, character_id: str) -> tuple[Book, list[Entry]] | None:
-    """Return a character's book and its entries in order, or None."""
-    book = session.scalar(select(Book).where(Book.character_id == character_id))
-    if book is None:
-        return None
-    entries = session.scalars(select(Entry).where(Entry.book_id == book.id).order_by(Entry.index)).all()
-    return book, list(entries)
+def _whole() -> Select[Character]:
+    return select(Character).options(undefer(Character.card), undefer(Character.wrapper), undefer(Character.portrait))
+
+
+def list_characters(
+    session: Session, owner_id: str, ask: Ask, *, text: str | None = None, tag: str | None = None
+) -> Page:
+    """Return one page of the owner's characters that are not archived, newest first."""
+    query = select(Character).where(Character.owner_id == owner_id, Character.archived_at.is_(None))
+    if text:
+        query = query.where(Character.name.icontains(text, autoescape=True))
+    if tag:
+        query = query.where(Character.tags.contains([tag]))
+    return fetch_page(session, query, Character, ask)
 
 
 def load_card(session: Session, character: Character) -> Card:
     """Return a character as a card, its book put back in."""
-    card = from_v3({"spec": "chara_card_v3", "spec_version": "3.0", "data": character.card})
-    found = find_book(session, character.id)
-    return card if found is None else replace(card, book=book_of(*found))
+    card = from_v3({**character.wrapper, "data": character.card})
+    book = books.book_of_character(session, character.id)
+    return card if book is None else replace(card, book=books.load_book(session, book))
 
 
-def book_of(book: Book, entries: list[Entry]) -> CardBook:
-    """Return the rows of a book as the book that cards carry."""
-    fields: dict[str, Any] = {field: getattr(book, field) for field in BOOK_FIELDS}
-    return CardBook(**fields, entries=tuple(_card_entry(entry) for entry in entries))
+def card_of_book(session: Session, book: Book) -> Card | None:
+    """Return the card whose book it is, or None for a book by itself."""
+    if book.character_id is None:
+        return None
+    return load_card(session, find_character(session, book.owner_id, character_id=book.character_id))
 
 
-def _card_entry(entry: Entry) -> CardEntry:
-    fields: dict[str, Any] = {field: getattr(entry, field) for field in ENTRY_FIELDS}
-    return CardEntry(keys=tuple(entry.keys), secondary_keys=tuple(entry.secondary_keys), **fields)
+def load_media(session: Session, character: Character) -> Media:
+    """Return a character's portrait and the files that it was imported with."""
+    rows = session.scalars(
+        select(Asset).where(Asset.character_id == character.id).options(undefer(Asset.content)).order_by(Asset.place)
+    )
+    files: dict[str, dict[str, bytes]] = {ASSET: {}, OTHER: {}}
+    for row in rows:
+        files[row.kind][row.place] = row.content
+    return Media(portrait=character.portrait, style=character.portrait_style, assets=files[ASSET], others=files[OTHER])
+
+
+def set_portrait(session: Session, character: Character, portrait: bytes | None, style: str | None) -> None:
+    """Give a character another picture: ``portrait`` (a PNG), or one drawn in ``style``.
+
+    The file of an imported card that was its picture until now goes, and the card names the new one.
+    """
+    card = load_card(session, character)
+    icon = main_icon(card)
+    if icon is not None:
+        write_card(character, without_icon(card))
+        session.execute(
+            delete(Asset).where(Asset.character_id == character.id, Asset.kind == ASSET, Asset.place == icon)
+        )
+    character.portrait = portrait
+    character.portrait_style = style or character.portrait_style
+    touch(session, character)
+
+
+def touch(session: Session, character: Character) -> None:
+    """Note that a character has been edited."""
+    character.version = Character.version + 1
+    character.updated_at = func.now()
+    session.flush()
+    session.refresh(character)
+
+
+def show_counts(session: Session, character: Character) -> dict[str, Any]:
+    """Return what a character has beside its card: book, entries, files."""
+    book = books.book_of_character(session, character.id)
+    assets = session.scalar(select(func.count()).select_from(Asset).where(Asset.character_id == character.id))
+    return {"book_id": book.id if book else None, "assets": assets or 0}

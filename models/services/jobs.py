@@ -116,3 +116,8 @@ def list_logs(session: Session, job_id: str, *, level: str | None, after: int, l
     if level:
         query = query.where(JobLog.level == level)
     return session.scalars(query.order_by(JobLog.id).limit(limit)).all()
+
+
+def source_of(session: Session, job_id: str) -> str:
+    """Return the source material that a job was given, or "" when the job is gone."""
+    return session.scalar(select(Job.request["source_material"].astext).where(Job.id == job_id)) or ""

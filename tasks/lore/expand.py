@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from cards.card import Book, Card
@@ -33,9 +33,18 @@ def work(work: Work) -> Book | None:
     work.show(0.1, "writing lorebook entries")
     reply = _ask_for_entries(work, prompt)
     work.show(WRITTEN, "arranging the lorebook")
-    book = arrange(card.name, reply["entries"], most)
+    book = joined(card.book, arrange(card.name, reply["entries"], most))
     work.log("info", f"Wrote {len(book.entries) if book else 0} lorebook entries.")
     return book
+
+
+def joined(there: Book | None, written: Book | None) -> Book | None:
+    """Return the book that an existing card brought, with the new entries that it has none of yet."""
+    if there is None or written is None:
+        return written or there
+    titles = {title.casefold() for entry in there.entries for title in (entry.name, entry.comment, *entry.keys)}
+    new = [entry for entry in written.entries if entry.name.casefold() not in titles]
+    return replace(there, entries=(*there.entries, *new))
 
 
 def save(session: Session, work: Work, book: Book | None) -> Mapping[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from cards.card import Card
@@ -28,7 +29,7 @@ def work(work: Work) -> Card:
     work.show(0.0, "writing the card")
     prompt = card_prompt(work)
     completion, reply = _ask_for_card(work, prompt)
-    card = build_card(work, completion, reply)
+    card = build_card(work, prompt, completion, reply)
     work.show(WRITTEN, "checking the card")
     findings = errors_of(card)
     for round_ in range(int(work.option("repairs") or 0)):
@@ -45,15 +46,17 @@ def work(work: Work) -> Card:
         except BadOutput as fault:
             work.log("warning", "The mended card cannot be read; the one before it is kept.", reason=str(fault))
             break
-        card = build_card(work, completion, reply)
+        card = build_card(work, prompt, completion, reply)
         findings = errors_of(card)
     work.log("info", f"Wrote {card.name}.", provider=work.provider.name, model=completion.model)
     return card
 
 
 def save(session: Session, work: Work, card: Card) -> Mapping[str, Any]:
-    """Store the card as a character; the checkpoint names it."""
+    """Store the card as a character, with the book that an existing card brought; the checkpoint names it."""
     character = characters.save_character(session, work.claim.owner_id, work.claim.job_id, card)
+    if card.book is not None:
+        characters.save_book(session, character, card.book)
     return {"character_id": character.id, "name": card.name}
 
 
@@ -65,7 +68,7 @@ def errors_of(card: Card) -> list[Finding]:
 def card_prompt(work: Work) -> Prompt:
     """Return the question for a whole card."""
     name = work.option("name")
-    existing = existing_card(work)
+    existing = shape_of(existing_card(work))
     greetings = int(work.option("alternate_greetings"))
     slots = {
         "source": work.source,
@@ -79,13 +82,20 @@ def card_prompt(work: Work) -> Prompt:
     return prompts.render(work.claim.prompts, "write_card", slots, CARD, inputs)
 
 
-def existing_card(work: Work) -> dict[str, Any] | None:
-    """Return the card that the request wants updated, in the shape that writers know, or None."""
+def existing_card(work: Work) -> Card | None:
+    """Return the card that the request wants updated, or None."""
     given = work.claim.request.get("character_card")
-    if not given:
+    return read_card(given) if given else None
+
+
+def shape_of(card: Card | None) -> dict[str, Any] | None:
+    """Return a card in the shape that writers know."""
+    if card is None:
         return None
-    card = asdict(read_card(given))
-    return {name: list(card[name]) if isinstance(card[name], tuple) else card[name] for name in CARD["properties"]}
+    fields = vars(card)
+    return {
+        name: list(fields[name]) if isinstance(fields[name], tuple) else fields[name] for name in CARD["properties"]
+    }
 
 
 def _ask_for_card(work: Work, prompt: Prompt) -> tuple[Completion, dict[str, Any]]:
@@ -110,11 +120,13 @@ def _repair(work: Work, asked: Prompt, card: Any, problems: list[str], index: in
     return completion, replies.read_reply(completion.text, CARD)
 
 
-def build_card(work: Work, completion: Completion, reply: Mapping[str, Any]) -> Card:
-    """Return the card of a reply, marked with how it was made."""
+def build_card(work: Work, prompt: Prompt, completion: Completion, reply: Mapping[str, Any]) -> Card:
+    """Return the card of a reply, marked with how it was made; what else an existing card held stays in it."""
     claim = work.claim
+    base = existing_card(work) or Card(name="", creation_date=int(claim.created_at.timestamp()))
     tags = [" ".join(tag.split()).lower()[:LONGEST_TAG] for tag in [*reply["tags"], *(work.option("tags") or [])]]
-    return Card(
+    return replace(
+        base,
         name=safe_card_name(work.option("name") or reply["name"]),
         description=reply["description"].strip(),
         personality=reply["personality"].strip(),
@@ -123,16 +135,18 @@ def build_card(work: Work, completion: Completion, reply: Mapping[str, Any]) -> 
         mes_example=reply["mes_example"].strip(),
         alternate_greetings=tuple(text.strip() for text in reply["alternate_greetings"] if text.strip()),
         creator_notes=reply["creator_notes"].strip(),
-        creator=work.option("creator") or "",
+        creator=work.option("creator") or base.creator,
         tags=tuple(dict.fromkeys(tag for tag in tags if tag))[:MOST_TAGS],
-        creation_date=int(claim.created_at.timestamp()),
         modification_date=int(claim.created_at.timestamp()),
-        extensions={
+        extensions=base.extensions
+        | {
             "cardforge": {
                 "provider": work.provider.label,
                 "model": completion.model,
                 "profile": claim.profile_id,
                 "profile_version": claim.profile_version,
+                "prompt_sha256": prompt.sha256,
+                "created_at": claim.created_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
                 "job_id": claim.job_id,
             }
         },

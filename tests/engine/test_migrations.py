@@ -69,7 +69,7 @@ def test_the_first_start_makes_one_key_that_only_its_owner_can_read(
     secret = path.read_text().strip()
     assert path.stat().st_mode & 0o777 == 0o600
     assert secret not in first.stdout
-    assert make_ready(url, tmp_path, environment).stdout == "schema is at 0001\n"
+    assert make_ready(url, tmp_path, environment).stdout == f"schema is at {db.SCHEMA_HEAD}\n"
     assert path.read_text().strip() == secret
 
 

@@ -1,0 +1,224 @@
+"""Characters: imported from any file, read, downloaded in any format, pictured, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import g, request
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from api import links
+from api.etags import with_etag
+from api.files import send
+from api.json import Blueprint, Parser
+from api.lint import show_lint
+from api.paging import ask_of, page_of
+from cards.errors import CardError
+from cards.files import Reading, read_file
+from cards.formats import FORMATS, known, render, suffix
+from cards.lint import lint_card
+from cards.loss import losses
+from cards.media import picture
+from cards.names import file_name
+from cards.picture import read_picture
+from cards.v3 import to_v3
+from models import db
+from models.characters import Character
+from models.errors import Invalid, NotFound
+from models.services import characters, imports, jobs
+from schemas.books import LintSchema
+from schemas.characters import (
+    CharacterListSchema,
+    CharacterQuery,
+    CharacterSchema,
+    ImportListSchema,
+    LossListSchema,
+    LossQuery,
+    PortraitSchema,
+)
+
+blueprint = Blueprint("characters", __name__, url_prefix="/api/v2/characters", description="Finished cards.")
+
+MOST_FILES = 100
+
+
+@blueprint.get("")
+@blueprint.arguments(CharacterQuery, location="query")
+@blueprint.response(200, CharacterListSchema)
+def list_all(query: dict[str, Any]) -> Any:
+    """List characters, newest first."""
+    ask = ask_of(query)
+    with db.transaction() as session:
+        page = characters.list_characters(session, g.owner_id, ask, text=query["q"], tag=query["tag"])
+    return page_of("characters", page.rows, ask, page.total, page.next_cursor)
+
+
+@blueprint.post("/import")
+@blueprint.response(201, ImportListSchema)
+def import_files() -> Any:
+    """Import cards and lorebooks of any format: files as multipart, or one card as JSON.
+
+    Told apart by their bytes: PNG, CHARX, JSON of V1 to V3, World Info, character_book, lorebook_v3, YAML. Each file
+    has its own result; one that cannot be read does not stop the others.
+    """
+    results = [import_file(name, content) for name, content in uploads()]
+    imported = sum(result["status"] == "imported" for result in results)
+    if not imported:
+        raise Invalid(
+            f"None of {len(results)} files could be imported. The first: {results[0]['error']['message']}"
+            if len(results) > 1
+            else f"The file cannot be imported: {results[0]['error']['message']}",
+            code="IMPORT_FAILED",
+            details={result["file"]: [result["error"]["message"]] for result in results},
+        )
+    return {"results": results, "imported": imported, "failed": len(results) - imported}
+
+
+def uploads() -> Iterator[tuple[str, bytes]]:
+    """Yield each file that was sent, by name; raises `Invalid` when there is none or there are too many."""
+    if request.mimetype != "multipart/form-data":
+        content = request.get_data()
+        if not content:
+            raise BadRequest("The body is empty: send files as multipart/form-data, or one card as JSON.")
+        yield "body", content
+        return
+    files = [file for field in request.files for file in request.files.getlist(field)]
+    if not 0 < len(files) <= MOST_FILES:
+        raise Invalid(
+            f"There are {len(files)} files; send 1 to {MOST_FILES}.",
+            details={"files": [f"Send 1 to {MOST_FILES} files, each as a part of its own."]},
+        )
+    for number, file in enumerate(files, start=1):
+        yield file.filename or f"file {number}", file.read()
+
+
+def import_file(name: str, content: bytes) -> dict[str, Any]:
+    """Import one file and return what became of it."""
+    try:
+        reading = read_file(content)
+    except CardError as error:
+        return {"file": name, "status": "failed", "error": {"code": "UNREADABLE", "message": str(error)}}
+    with db.transaction() as session:
+        stored = imports.store(session, g.owner_id, reading)
+    url = links.character(stored.character_id) if stored.character_id else links.book(stored.book_id or "")
+    return {"file": name, "status": "imported", "url": url, "error": None, **vars(stored), **show_reading(reading)}
+
+
+def show_reading(reading: Reading) -> dict[str, Any]:
+    """Return what was odd about a file."""
+    return {
+        "format": reading.format,
+        "warnings": list(reading.warnings),
+        "deviations": [deviation.to_dict() for deviation in reading.deviations],
+    }
+
+
+@blueprint.get("/<character_id>")
+@blueprint.response(200, CharacterSchema)
+def read(character_id: str) -> Any:
+    """Read a character with its card."""
+    with db.transaction() as session:
+        character = characters.find_character(session, g.owner_id, character_id=character_id)
+        card = characters.load_card(session, character)
+        counts = characters.show_counts(session, character)
+    return with_etag(CharacterSchema().dump(show_character(character, to_v3(card), counts)), character.version)
+
+
+def show_character(character: Character, card: dict[str, Any], counts: dict[str, Any]) -> dict[str, Any]:
+    """Return a character in full."""
+    shown = ("id", "name", "tags", "job_id", "version", "created_at", "updated_at", "portrait_style")
+    path = links.character(character.id)
+    return {
+        **{name: getattr(character, name) for name in shown},
+        **counts,
+        "card": card,
+        "links": {
+            "self": path,
+            "portrait": f"{path}/portrait",
+            "lint": f"{path}/lint",
+            "book": links.book(counts["book_id"]) if counts["book_id"] else None,
+            "job": links.job(character.job_id) if character.job_id else None,
+            "downloads": {name: f"{path}/download/{name}" for name in FORMATS},
+        },
+    }
+
+
+@blueprint.get("/<character_id>/download/<format_name>")
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+def download(character_id: str, format_name: str) -> Response:
+    """Download a character as a file, rendered from what it is now."""
+    try:
+        format_ = known(FORMATS, format_name)
+        with db.transaction() as session:
+            character = characters.find_character(session, g.owner_id, character_id=character_id)
+            card = characters.load_card(session, character)
+            media = characters.load_media(session, character)
+        content = render(card, format_name, media)
+    except CardError as error:
+        if format_name not in FORMATS:
+            raise NotFound("format", format_name, str(error)) from error
+        raise Invalid(f"The format {format_name} cannot be written: {error}", code="EXPORT_FAILED") from error
+    stem = file_name("{character_name}", {"character_name": card.name})
+    return send(content, f"{stem}.{suffix(format_)}", format_.media_type)
+
+
+@blueprint.get("/<character_id>/losses/<format_name>")
+@blueprint.arguments(LossQuery, location="query")
+@blueprint.response(200, LossListSchema)
+def show_losses(query: dict[str, Any], character_id: str, format_name: str) -> Any:
+    """See what a format, or a front end that opens it, does not carry of a character."""
+    with db.transaction() as session:
+        card = characters.load_card(session, characters.find_character(session, g.owner_id, character_id=character_id))
+    try:
+        found = losses(card, format_name, query["frontend"])
+    except CardError as error:
+        raise NotFound("format", format_name, str(error)) from error
+    return {"format": format_name, "frontend": query["frontend"], "losses": found}
+
+
+@blueprint.get("/<character_id>/portrait")
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
+def portrait(character_id: str) -> Response:
+    """See a character's portrait."""
+    with db.transaction() as session:
+        character = characters.find_character(session, g.owner_id, character_id=character_id)
+        card = characters.load_card(session, character)
+        media = characters.load_media(session, character)
+    stem = file_name("{character_name}", {"character_name": card.name})
+    return send(picture(card, media), f"{stem}.png", "image/png", inline=True)
+
+
+@blueprint.put("/<character_id>/portrait")
+@blueprint.response(200, CharacterSchema)
+def set_portrait(character_id: str) -> Any:
+    """Give a character a picture of your own (PNG, JPEG, WebP or GIF, as the body or one multipart file), or have one
+    drawn: JSON with `style`."""
+    image, style = asked_portrait()
+    with db.transaction() as session:
+        character = characters.find_character(session, g.owner_id, character_id=character_id)
+        characters.set_portrait(session, character, image, style)
+    return read(character_id)
+
+
+def asked_portrait() -> tuple[bytes | None, str | None]:
+    """Return the picture that was sent, checked and as PNG, or the style to draw one in."""
+    if request.is_json:
+        return None, str(Parser().parse(PortraitSchema(), request)["style"])
+    sent = next(iter(request.files.values()), None)
+    try:
+        return read_picture(sent.read() if sent is not None else request.get_data()), None
+    except CardError as error:
+        raise Invalid(str(error), code="INVALID_PICTURE", details={"portrait": [str(error)]}) from error
+
+
+@blueprint.get("/<character_id>/lint")
+@blueprint.response(200, LintSchema)
+def lint(character_id: str) -> Any:
+    """Check a character by the rubric, against its source where a job of ours made it."""
+    with db.transaction() as session:
+        character = characters.find_character(session, g.owner_id, character_id=character_id)
+        card = characters.load_card(session, character)
+        source = jobs.source_of(session, character.job_id) if character.job_id else ""
+    return show_lint(lint_card(card, source=source))

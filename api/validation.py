@@ -1,0 +1,71 @@
+"""Validation of anything posted: what is not as its specification says, and what lint finds. Nothing is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from api.auth import needs
+from api.json import Blueprint
+from api.lint import show_lint
+from cards.errors import CardError
+from cards.files import Reading, read_file
+from cards.lint import Finding, lint_book, lint_card
+from cards.loss import FRONTENDS, losses
+from models.errors import Invalid
+from schemas.characters import ValidationSchema
+
+blueprint = Blueprint("validation", __name__, url_prefix="/api/v2/validate", description="Checks without storing.")
+
+
+@blueprint.post("/card")
+@needs("read")
+@blueprint.response(200, ValidationSchema)
+def card() -> Any:
+    """Check a card: the body is its file or its JSON object, of any format that can be imported."""
+    reading = read_body()
+    if isinstance(reading, dict):
+        return reading
+    if reading.card is None:
+        raise Invalid("This is a lorebook, no card: send it to /api/v2/validate/book.", details={"body": ["No card."]})
+    found = show(reading, lint_card(reading.card))
+    return found | {"losses": {name: losses(reading.card, "tavernai", name) for name in FRONTENDS}}
+
+
+@blueprint.post("/book")
+@needs("read")
+@blueprint.response(200, ValidationSchema)
+def book() -> Any:
+    """Check a lorebook: World Info, character_book, lorebook_v3, or the book of a card."""
+    reading = read_body()
+    if isinstance(reading, dict):
+        return reading
+    found = reading.book or (reading.card.book if reading.card else None)
+    if found is None:
+        raise Invalid("This card has no lorebook.", details={"body": ["Holds no lorebook."]})
+    return show(reading, lint_book(found))
+
+
+def read_body() -> Reading | dict[str, Any]:
+    """Return what the body holds, or the answer that says why it cannot be read."""
+    sent = next(iter(request.files.values()), None) if request.mimetype == "multipart/form-data" else None
+    try:
+        return read_file(sent.read() if sent is not None else request.get_data())
+    except CardError as error:
+        fault = {"path": "", "message": str(error), "fix": "mend the file; nothing of it can be read as it is"}
+        return {"valid": False, "readable": False, "format": None, "errors": [fault], "findings": [], "warnings": []}
+
+
+def show(reading: Reading, findings: list[Finding]) -> dict[str, Any]:
+    """Return what was found."""
+    linted = show_lint(findings)
+    return {
+        "valid": not reading.deviations and not linted["counts"]["E"],
+        "readable": True,
+        "format": reading.format,
+        "errors": [deviation.to_dict() for deviation in reading.deviations],
+        "warnings": list(reading.warnings),
+        "findings": linted["findings"],
+        "score": linted["score"],
+    }

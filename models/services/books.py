@@ -1,0 +1,240 @@
+"""Lorebooks: stored from the books that cards carry, listed, edited entry by entry, put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from cards.card import Book as CardBook
+from cards.card import Entry as CardEntry
+from cards.text import estimate_tokens
+from models.books import Book, Entry
+from models.errors import Invalid, NotFound, StaleVersion
+from models.ids import new_id
+from models.services.pages import Ask, Page, fetch_page
+
+BOOK_FIELDS = (
+    "name",
+    "description",
+    "scan_depth",
+    "token_budget",
+    "recursive_scanning",
+    "extensions",
+    "extra",
+    "wrapper",
+)
+ENTRY_FIELDS = (
+    "name",
+    "content",
+    "enabled",
+    "constant",
+    "selective",
+    "insertion_order",
+    "priority",
+    "position",
+    "case_sensitive",
+    "use_regex",
+    "comment",
+    "category",
+    "extensions",
+    "extra",
+)
+MOST_ENTRIES = 10_000
+
+
+def save_book(
+    session: Session, owner_id: str, book: CardBook, *, character_id: str | None = None, tags: Sequence[str] = ()
+) -> Book:
+    """Write a lorebook; the one that the character has is replaced."""
+    if character_id is not None:
+        session.execute(delete(Book).where(Book.character_id == character_id))
+    row = Book(
+        id=new_id("book"),
+        owner_id=owner_id,
+        character_id=character_id,
+        tags=list(tags),
+        **{field: getattr(book, field) for field in BOOK_FIELDS},
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(_row_of(row.id, index, entry) for index, entry in enumerate(book.entries))
+    session.flush()
+    return row
+
+
+def _row_of(book_id: str, index: int, entry: CardEntry) -> Entry:
+    return Entry(id=new_id("entry"), book_id=book_id, index=index, **_columns(entry))
+
+
+def _columns(entry: CardEntry) -> dict[str, Any]:
+    return {
+        "uid": entry.id,
+        "keys": list(entry.keys),
+        "secondary_keys": list(entry.secondary_keys),
+        "tokens": estimate_tokens(entry.content),
+        **{field: getattr(entry, field) for field in ENTRY_FIELDS},
+    }
+
+
+# Finding --------------------------------------------------------------------------------------------------
+
+
+def list_books(session: Session, owner_id: str, ask: Ask, *, text: str | None = None) -> Page:
+    """Return one page of the owner's books, newest first; ``text`` has to be in the name or a tag."""
+    query = select(Book).where(Book.owner_id == owner_id)
+    if text:
+        query = query.where(Book.name.icontains(text, autoescape=True) | Book.tags.contains([text]))
+    return fetch_page(session, query, Book, ask)
+
+
+def count_entries(session: Session, book_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return how many entries each book has, and their tokens."""
+    rows = session.execute(
+        select(Entry.book_id, func.count(), func.coalesce(func.sum(Entry.tokens), 0))
+        .where(Entry.book_id.in_(book_ids))
+        .group_by(Entry.book_id)
+    )
+    return {book_id: (count, tokens) for book_id, count, tokens in rows}
+
+
+def find_book(session: Session, owner_id: str, book_id: str, *, lock: bool = False) -> Book:
+    """Return a book; ``lock`` keeps others from editing it in the meantime. Raises `NotFound`."""
+    query = select(Book).where(Book.id == book_id, Book.owner_id == owner_id)
+    book = session.scalar(query.with_for_update() if lock else query)
+    if book is None:
+        raise NotFound("book", book_id)
+    return book
+
+
+def book_of_character(session: Session, character_id: str) -> Book | None:
+    """Return a character's book, or None."""
+    return session.scalar(select(Book).where(Book.character_id == character_id))
+
+
+def list_entries(session: Session, book_id: str) -> Sequence[Entry]:
+    """Return a book's entries in their order."""
+    return session.scalars(select(Entry).where(Entry.book_id == book_id).order_by(Entry.index)).all()
+
+
+def page_entries(session: Session, book_id: str, ask: Ask) -> tuple[Sequence[Entry], int]:
+    """Return some of a book's entries in their order, and how many it has."""
+    rows = session.scalars(
+        select(Entry).where(Entry.book_id == book_id).order_by(Entry.index).limit(ask.limit).offset(ask.offset)
+    ).all()
+    total = session.scalar(select(func.count()).select_from(Entry).where(Entry.book_id == book_id))
+    return rows, total or 0
+
+
+def find_entry(session: Session, book_id: str, entry_id: str) -> Entry:
+    """Return an entry of a book; raises `NotFound`."""
+    entry = session.scalar(select(Entry).where(Entry.id == entry_id, Entry.book_id == book_id))
+    if entry is None:
+        raise NotFound("entry", entry_id)
+    return entry
+
+
+def see_entry(session: Session, book_id: str, entry_id: str) -> Entry:
+    """Return an entry of a book, and note that somebody looked at it."""
+    entry = find_entry(session, book_id, entry_id)
+    entry.last_accessed_at = func.now()
+    session.flush()
+    session.refresh(entry)
+    return entry
+
+
+def load_book(session: Session, book: Book) -> CardBook:
+    """Return a book as cards carry it."""
+    fields: dict[str, Any] = {field: getattr(book, field) for field in BOOK_FIELDS}
+    return CardBook(**fields, entries=tuple(entry_of(entry) for entry in list_entries(session, book.id)))
+
+
+def entry_of(entry: Entry) -> CardEntry:
+    """Return an entry as cards carry it."""
+    fields: dict[str, Any] = {field: getattr(entry, field) for field in ENTRY_FIELDS}
+    return CardEntry(id=entry.uid, keys=tuple(entry.keys), secondary_keys=tuple(entry.secondary_keys), **fields)
+
+
+# Editing --------------------------------------------------------------------------------------------------
+
+
+def touch(session: Session, owner_id: str, book_id: str, expected: int | None) -> Book:
+    """Take the book for an edit: its version goes up, if it is the one ``expected`` (None: any).
+
+    Check and write are one statement. Raises `NotFound` and `StaleVersion`.
+    """
+    matches = [Book.id == book_id, Book.owner_id == owner_id]
+    if expected is not None:
+        matches.append(Book.version == expected)
+    hit = session.scalar(
+        update(Book).where(*matches).values(version=Book.version + 1, updated_at=func.now()).returning(Book.id)
+    )
+    book = find_book(session, owner_id, book_id)
+    if hit is None:
+        raise StaleVersion("book", current=book.version, yours=expected or 0, updated_at=book.updated_at)
+    session.refresh(book)
+    return book
+
+
+def edit_book(
+    session: Session,
+    owner_id: str,
+    book_id: str,
+    expected: int | None,
+    values: Mapping[str, Any],
+    entries: Sequence[CardEntry] | None,
+) -> Book:
+    """Set a book's fields, and its entries where they are given (all of them, in their new order)."""
+    book = touch(session, owner_id, book_id, expected)
+    for name, value in values.items():
+        setattr(book, name, value)
+    if entries is not None:
+        session.execute(delete(Entry).where(Entry.book_id == book_id))
+        session.add_all(_row_of(book_id, index, entry) for index, entry in enumerate(entries))
+    session.flush()
+    return book
+
+
+def delete_book(session: Session, owner_id: str, book_id: str, expected: int | None) -> None:
+    """Delete a book with its entries."""
+    session.delete(touch(session, owner_id, book_id, expected))
+    session.flush()
+
+
+def add_entry(session: Session, owner_id: str, book_id: str, expected: int | None, entry: CardEntry) -> Entry:
+    """Add an entry at the book's end; raises `Invalid` when the book is full."""
+    touch(session, owner_id, book_id, expected)
+    last, count = session.execute(select(func.max(Entry.index), func.count()).where(Entry.book_id == book_id)).one()
+    if count >= MOST_ENTRIES:
+        raise Invalid(
+            f"This book has {count} entries, and {MOST_ENTRIES} is the most.",
+            details={"entries": ["Delete some, or put the new ones into another book."]},
+        )
+    row = _row_of(book_id, 0 if last is None else last + 1, entry)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def edit_entry(
+    session: Session, owner_id: str, book_id: str, entry_id: str, expected: int | None, values: Mapping[str, Any]
+) -> Entry:
+    """Set fields of an entry."""
+    touch(session, owner_id, book_id, expected)
+    row = find_entry(session, book_id, entry_id)
+    for name, value in _columns(replace(entry_of(row), **values)).items():
+        setattr(row, name, value)
+    row.updated_at = func.now()
+    session.flush()
+    session.refresh(row)
+    return row
+
+
+def delete_entry(session: Session, owner_id: str, book_id: str, entry_id: str, expected: int | None) -> None:
+    """Delete an entry; the others keep their order."""
+    touch(session, owner_id, book_id, expected)
+    session.delete(find_entry(session, book_id, entry_id))
+    session.flush()

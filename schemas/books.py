@@ -1,0 +1,337 @@
+"""Lorebooks on the wire: read, edited, searched, tried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, pre_load, validate
+
+from cards.simulate.settings import TRIGGERS
+from cards.tavern import PLACES
+from schemas.common import Moment, PageQuery, PageSchema, Strict
+
+MOST_KEYS, LONGEST_KEY, LONGEST_CONTENT, MOST_ENTRIES = 200, 500, 200_000, 10_000
+
+
+def _flag(**kwargs: Any) -> fields.Boolean:
+    return fields.Boolean(truthy={True}, falsy={False}, **kwargs)
+
+
+def _texts(most: int, longest: int, **kwargs: Any) -> fields.List:
+    return fields.List(
+        fields.String(validate=validate.Length(1, longest)), validate=validate.Length(max=most), **kwargs
+    )
+
+
+def _whole(low: int, high: int, description: str) -> fields.Integer:
+    return fields.Integer(strict=True, validate=validate.Range(low, high), metadata={"description": description})
+
+
+class Whole(fields.Float):
+    """A number of JSON: 10 stays 10, 2.5 stays 2.5."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        number = super()._deserialize(value, attr, data, **kwargs)
+        return int(number) if number.is_integer() else number
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value
+
+
+def number(low: float, high: float, **kwargs: Any) -> Whole:
+    """Return a field for a number within bounds."""
+    return Whole(allow_nan=False, validate=validate.Range(low, high), **kwargs)
+
+
+class EntryBodySchema(Strict):
+    """An entry to write. ``extensions`` has what front ends keep of their own; left out, it stays as it is."""
+
+    name = fields.String(load_default="", validate=validate.Length(max=500))
+    content = fields.String(required=True, validate=validate.Length(1, LONGEST_CONTENT))
+    keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list, metadata={"description": "What makes it fire."})
+    secondary_keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list)
+    priority = number(-1e9, 1e9, load_default=None, allow_none=True)
+    insertion_order = number(-1e9, 1e9, load_default=100)
+    category = fields.String(load_default="", validate=validate.Length(max=100))
+    comment = fields.String(load_default="", validate=validate.Length(max=5000))
+    constant = _flag(load_default=False)
+    selective = _flag(load_default=False)
+    enabled = _flag(load_default=True)
+    position = fields.String(load_default="before_char", validate=validate.OneOf(PLACES))
+    case_sensitive = _flag(load_default=None, allow_none=True)
+    use_regex = _flag(load_default=False)
+    extensions = fields.Dict()
+
+
+class BookBodySchema(Strict):
+    """A book to write. Entries are replaced where they are given, and stay as they are where not."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+    description = fields.String(load_default="", validate=validate.Length(max=20_000))
+    scan_depth = number(0, 1000, load_default=None, allow_none=True)
+    token_budget = number(0, 1_000_000, load_default=None, allow_none=True)
+    recursive_scanning = _flag(load_default=None, allow_none=True)
+    tags = _texts(50, 60, load_default=list)
+    extensions = fields.Dict()
+    entries = fields.List(fields.Nested(EntryBodySchema), validate=validate.Length(max=MOST_ENTRIES))
+
+
+class EntryMetadataSchema(Schema):
+    """What is known of an entry beside what it says."""
+
+    tokens = fields.Integer()
+    created_at = Moment()
+    updated_at = Moment()
+    last_accessed = Moment(allow_none=True)
+
+
+class EntrySchema(Schema):
+    """An entry."""
+
+    id = fields.String()
+    name = fields.String()
+    content = fields.String()
+    keywords = fields.List(fields.String())
+    secondary_keywords = fields.List(fields.String())
+    priority = Whole(allow_none=True)
+    insertion_order = Whole()
+    category = fields.String()
+    comment = fields.String()
+    constant = fields.Boolean()
+    selective = fields.Boolean()
+    enabled = fields.Boolean()
+    position = fields.String()
+    case_sensitive = fields.Boolean(allow_none=True)
+    use_regex = fields.Boolean()
+    extensions = fields.Dict()
+    metadata = fields.Nested(EntryMetadataSchema)
+
+
+class BookMetadataSchema(Schema):
+    """What is known of a book beside what it says."""
+
+    total_entries = fields.Integer()
+    total_tokens = fields.Integer()
+    created_at = Moment()
+    updated_at = Moment()
+    tags = fields.List(fields.String())
+
+
+class BookSummarySchema(Schema):
+    """A book as lists show it."""
+
+    id = fields.String()
+    character_id = fields.String(allow_none=True)
+    name = fields.String()
+    description = fields.String()
+    version = fields.Integer()
+    scan_depth = Whole(allow_none=True)
+    token_budget = Whole(allow_none=True)
+    recursive_scanning = fields.Boolean(allow_none=True)
+    metadata = fields.Nested(BookMetadataSchema)
+
+
+class BookSchema(BookSummarySchema):
+    """A book in full."""
+
+    extensions = fields.Dict()
+    entries = fields.List(fields.Nested(EntrySchema))
+
+
+class BookListSchema(PageSchema):
+    """A page of books."""
+
+    books = fields.List(fields.Nested(BookSummarySchema))
+
+
+class EntryListSchema(PageSchema):
+    """A page of a book's entries, in their order."""
+
+    entries = fields.List(fields.Nested(EntrySchema))
+
+
+class BookQuery(PageQuery):
+    """Which books to list."""
+
+    q = fields.String(load_default=None, validate=validate.Length(1, 200), metadata={"description": "In name or tags."})
+
+
+class EntryQuery(Strict):
+    """Which entries of a book to list."""
+
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows a page."})
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 10_000))
+
+
+class SearchSchema(Strict):
+    """What to look for in a book, as one types it into a search box: words, "a phrase", -not, or."""
+
+    query = fields.String(required=True, validate=validate.Length(1, 500))
+    category = fields.String(load_default=None, validate=validate.Length(1, 100))
+    enabled = _flag(load_default=None)
+    constant = _flag(load_default=None)
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 200))
+
+
+class HitSchema(Schema):
+    """An entry that was found."""
+
+    entry = fields.Nested(EntrySchema)
+    rank = fields.Float(metadata={"description": "The higher the better; comparable within one answer only."})
+    matched_keywords = fields.List(fields.String())
+    highlight = fields.String(metadata={"description": "The text around the words found, these between <mark>."})
+
+
+class HitListSchema(Schema):
+    """What was found, best first."""
+
+    results = fields.List(fields.Nested(HitSchema))
+    total = fields.Integer()
+
+
+class MessageSchema(Strict):
+    """One message of a chat."""
+
+    role = fields.String(load_default="", validate=validate.Length(max=20))
+    name = fields.String(load_default="", validate=validate.Length(max=200))
+    content = fields.String(required=True, validate=validate.Length(max=200_000))
+
+
+class EffectSchema(Strict):
+    """An entry that stays on, or may not fire, until the chat has so many messages."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(["sticky", "cooldown"]))
+    entry = fields.Integer(required=True, strict=True, validate=validate.Range(0, MOST_ENTRIES))
+    start = fields.Integer(required=True, strict=True)
+    end = fields.Integer(required=True, strict=True)
+    protected = _flag(load_default=False)
+
+
+class SimulateSchema(Strict):
+    """A chat to try a book on; settings that are left out are the book's own, else SillyTavern's."""
+
+    messages = fields.List(
+        fields.Nested(MessageSchema),
+        required=True,
+        validate=validate.Length(1, 1000),
+        metadata={"description": "Oldest first; texts, or objects with content and name or role."},
+    )
+    token_budget = _whole(0, 1_000_000, "Room for the entries; else the book's, else a share of `context`.")
+    scan_depth = _whole(0, 1000, "How many of the last messages are looked through.")
+    recursive = _flag(metadata={"description": "Whether what fired is looked through too."})
+    context = _whole(0, 10_000_000, "Tokens that the model takes in.")
+    reply = _whole(0, 10_000_000, "Tokens of that which are kept for the answer.")
+    budget_percent = fields.Float(allow_nan=False, validate=validate.Range(0, 100))
+    budget_cap = _whole(0, 1_000_000, "Most tokens, whatever the share; 0: no cap.")
+    case_sensitive = _flag()
+    match_whole_words = _flag()
+    use_group_scoring = _flag()
+    include_names = _flag(metadata={"description": "Whether speakers' names are looked through with their messages."})
+    max_recursion_steps = _whole(0, 100, "0: no limit but the budget.")
+    min_activations = _whole(0, 1000, "Look further back until so many have fired; 0: off.")
+    min_activations_depth = _whole(0, 1000, "How far back at most; 0: no limit.")
+    chances = fields.String(
+        validate=validate.OneOf(["expected", "roll"]),
+        metadata={"description": "expected: every roll of a probability above 0 succeeds; roll: dice, by `seed`."},
+    )
+    seed = _whole(0, 2**31 - 1, "Which dice; the same seed rolls the same.")
+    user = fields.String(validate=validate.Length(max=200))
+    char = fields.String(validate=validate.Length(max=200))
+    persona = fields.String(validate=validate.Length(max=20_000))
+    trigger = fields.String(validate=validate.OneOf(TRIGGERS))
+    follow_book = _flag(metadata={"description": "False: leave the book's own depth, budget and recursion aside."})
+    effects = fields.List(
+        fields.Nested(EffectSchema),
+        validate=validate.Length(max=10_000),
+        metadata={"description": "`effects` of the simulation before, of the same chat."},
+    )
+
+    @pre_load
+    def texts(self, data: Any, **_: Any) -> Any:
+        """A bare text is a message without a name."""
+        if not isinstance(data, dict) or not isinstance(data.get("messages"), list):
+            return data
+        return {**data, "messages": [{"content": m} if isinstance(m, str) else m for m in data["messages"]]}
+
+
+class MatchSchema(Schema):
+    """Where a key fired."""
+
+    key = fields.String()
+    field = fields.String(metadata={"description": "keys or secondary_keys."})
+    place = fields.String(metadata={"description": "message, name (of its speaker), entry, or card."})
+    source = fields.String(metadata={"description": "Which text of the card."})
+    index = fields.Integer(allow_none=True, metadata={"description": "Which message (0 is the oldest) or entry."})
+    span = fields.List(fields.Integer(), allow_none=True, metadata={"description": "Start and end in that text."})
+
+
+class OutcomeSchema(Schema):
+    """What became of one entry."""
+
+    index = fields.Integer(metadata={"description": "Its place in the book, from 0."})
+    id = fields.Raw(metadata={"description": "The id that it has in files."})
+    entry_id = fields.String(metadata={"description": "The id that it has here."})
+    title = fields.String()
+    fired = fields.Boolean()
+    reason = fields.String(metadata={"description": "constant, key, sticky, activate; or why not."})
+    detail = fields.String(metadata={"description": "The same in words."})
+    tokens = fields.Integer()
+    order = Whole()
+    position = fields.String()
+    depth = fields.Integer()
+    role = fields.String()
+    outlet = fields.String()
+    step = fields.Integer(allow_none=True, metadata={"description": "The scan in which it fired, from 1."})
+    match = fields.Nested(MatchSchema, allow_none=True)
+    secondary = fields.List(fields.Nested(MatchSchema))
+    logic = fields.String()
+    chain = fields.List(fields.Integer(), metadata={"description": "The entries that led to it, by place."})
+    probability = fields.Float()
+    chance = fields.Float(allow_none=True)
+    notes = fields.List(fields.String())
+
+
+class BlockSchema(Schema):
+    """Entries that stand together in the prompt."""
+
+    position = fields.String()
+    entries = fields.List(fields.Integer())
+    depth = fields.Integer(allow_none=True)
+    role = fields.String(allow_none=True)
+    outlet = fields.String(allow_none=True)
+
+
+class SimulationSchema(Schema):
+    """Which entries fire on a chat, why, and why not."""
+
+    activated = fields.List(fields.Nested(OutcomeSchema), metadata={"description": "In the order of the prompt."})
+    cut = fields.List(fields.Nested(OutcomeSchema), metadata={"description": "They fired, and the budget was spent."})
+    skipped = fields.List(fields.Nested(OutcomeSchema))
+    prompt = fields.List(fields.Nested(BlockSchema))
+    tokens = fields.Integer()
+    budget = fields.Integer()
+    overflowed = fields.Boolean()
+    steps = fields.Integer()
+    scan_depth = fields.Integer()
+    recursive = fields.Boolean()
+    effects = fields.List(fields.Nested(EffectSchema))
+    notes = fields.List(fields.String())
+
+
+class FindingSchema(Schema):
+    """One thing that lint found."""
+
+    rule = fields.String()
+    severity = fields.String(metadata={"description": "E: not to be delivered so; W: lowers the score; I: to know."})
+    field = fields.String()
+    span = fields.List(fields.Integer(), allow_none=True, metadata={"description": "Start and end in the field."})
+    message = fields.String()
+    fix = fields.String(metadata={"description": "An order that mends this field."})
+
+
+class LintSchema(Schema):
+    """What lint found, and the score of each group of rules (100 is best)."""
+
+    score = fields.Dict(keys=fields.String(), values=fields.Integer())
+    counts = fields.Dict(keys=fields.String(), values=fields.Integer())
+    findings = fields.List(fields.Nested(FindingSchema))

@@ -1,0 +1,139 @@
+"""Characters on the wire: imported, read, downloaded, checked."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from cards.loss import FRONTENDS
+from cards.portrait import STYLES
+from schemas.books import FindingSchema
+from schemas.common import Moment, PageQuery, PageSchema, Strict
+
+
+class CharacterQuery(PageQuery):
+    """Which characters to list."""
+
+    q = fields.String(load_default=None, validate=validate.Length(1, 200), metadata={"description": "In the name."})
+    tag = fields.String(load_default=None, validate=validate.Length(1, 60))
+
+
+class CharacterSummarySchema(Schema):
+    """A character as lists show it."""
+
+    id = fields.String()
+    name = fields.String()
+    tags = fields.List(fields.String())
+    job_id = fields.String(allow_none=True)
+    version = fields.Integer()
+    created_at = Moment()
+    updated_at = Moment()
+
+
+class CharacterLinksSchema(Schema):
+    """Where to go from a character."""
+
+    self = fields.String()
+    portrait = fields.String()
+    lint = fields.String()
+    book = fields.String(allow_none=True)
+    job = fields.String(allow_none=True)
+    downloads = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class CharacterSchema(CharacterSummarySchema):
+    """A character in full."""
+
+    card = fields.Dict(metadata={"description": "The card as V3, its book included."})
+    book_id = fields.String(allow_none=True)
+    portrait_style = fields.String()
+    assets = fields.Integer(metadata={"description": "Files that it was imported with."})
+    links = fields.Nested(CharacterLinksSchema)
+
+
+class CharacterListSchema(PageSchema):
+    """A page of characters."""
+
+    characters = fields.List(fields.Nested(CharacterSummarySchema))
+
+
+class DeviationSchema(Schema):
+    """One place where a file is not what its specification says."""
+
+    path = fields.String()
+    message = fields.String()
+    fix = fields.String()
+
+
+class ImportErrorSchema(Schema):
+    """Why a file could not be imported."""
+
+    code = fields.String()
+    message = fields.String()
+
+
+class ImportResultSchema(Schema):
+    """What became of one file."""
+
+    file = fields.String()
+    status = fields.String(validate=validate.OneOf(["imported", "failed"]))
+    format = fields.String(allow_none=True)
+    name = fields.String(allow_none=True)
+    character_id = fields.String(allow_none=True)
+    book_id = fields.String(allow_none=True)
+    warnings = fields.List(fields.String())
+    deviations = fields.List(fields.Nested(DeviationSchema))
+    error = fields.Nested(ImportErrorSchema, allow_none=True)
+    url = fields.String(allow_none=True)
+
+
+class ImportListSchema(Schema):
+    """What became of each file, in their order."""
+
+    results = fields.List(fields.Nested(ImportResultSchema))
+    imported = fields.Integer()
+    failed = fields.Integer()
+
+
+class LossQuery(Strict):
+    """Which program is to open the file."""
+
+    frontend = fields.String(load_default=None, validate=validate.OneOf(list(FRONTENDS)))
+
+
+class LossSchema(Schema):
+    """One thing that does not arrive."""
+
+    field = fields.String()
+    what = fields.String(metadata={"description": "lost, or misread: it arrives as something else."})
+    message = fields.String()
+
+
+class LossListSchema(Schema):
+    """What a format, or a front end that opens it, does not carry of a character."""
+
+    format = fields.String()
+    frontend = fields.String(allow_none=True)
+    losses = fields.List(fields.Nested(LossSchema))
+
+
+class PortraitSchema(Strict):
+    """How to draw the portrait anew."""
+
+    style = fields.String(required=True, validate=validate.OneOf(list(STYLES)))
+
+
+class ValidationSchema(Schema):
+    """Whether something posted can be used, and what there is to mend."""
+
+    valid = fields.Boolean(metadata={"description": "It is what its specification says, and no finding is an error."})
+    readable = fields.Boolean(metadata={"description": "It can be imported."})
+    format = fields.String(allow_none=True)
+    errors = fields.List(fields.Nested(DeviationSchema))
+    warnings = fields.List(fields.String())
+    findings = fields.List(fields.Nested(FindingSchema))
+    score = fields.Dict(keys=fields.String(), values=fields.Integer())
+    losses = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.Nested(LossSchema)),
+        metadata={"description": "By front end: what it would make of the card as PNG."},
+    )

@@ -1,0 +1,192 @@
+"""Lorebooks over HTTP: entries, versions, search, simulation, lint."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+ANY = {"If-Match": "*"}
+
+
+def entry(name: str, content: str, *keys: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "content": content,
+        "keys": list(keys),
+        "enabled": True,
+        "insertion_order": 10,
+        "extensions": {"vendor/x": 1},
+        **more,
+    }
+
+
+BOOK = {
+    "name": "Harbour lore",
+    "token_budget": 500,
+    "scan_depth": 4,
+    "extensions": {},
+    "entries": [
+        entry("Ferry", "The ferry runs twice a day between Ribeira and the salt pans.", "ferry", "boat"),
+        entry("Ribeira", "Ribeira is the old quarter under the bridge. Fishermen mend nets there.", "Ribeira"),
+        entry("Salt", "Salt is taxed by the crown, and smuggled by everybody else.", "salt", constant=True),
+        entry("東京", "東京は日本の首都です。", "東京", enabled=False),
+    ],
+}
+
+
+@pytest.fixture
+def path(client: FlaskClient) -> str:
+    answer = client.post("/api/v2/characters/import", json=BOOK)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json["results"][0]["url"])
+
+
+def test_a_book_is_read_with_its_entries_and_an_etag(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.headers["ETag"] == '"v1"'
+    book = answer.json
+    assert [each["name"] for each in book["entries"]] == ["Ferry", "Ribeira", "Salt", "東京"]
+    assert book["metadata"]["total_entries"] == 4
+    assert book["metadata"]["total_tokens"] == sum(each["metadata"]["tokens"] for each in book["entries"]) > 0
+    assert client.get(path, headers={"If-None-Match": '"v1"'}).status_code == 304
+    listed = client.get("/api/v2/character-books?q=harbour").json
+    assert listed["books"][0]["metadata"]["total_entries"] == 4
+    assert client.get("/api/v2/character-books?q=nothing").json["total"] == 0
+
+
+def test_entries_are_added_edited_and_deleted(client: FlaskClient, path: str) -> None:
+    body = {"content": "Gulls steal everything.", "keywords": ["gull"], "priority": 1.5}
+    added = client.post(f"{path}/entries", json=body, headers={"If-Match": '"v1"'})
+    assert (added.status_code, added.headers["ETag"]) == (201, '"v2"')
+    assert (added.json["priority"], added.json["insertion_order"]) == (1.5, 100)
+    there = added.headers["Location"]
+    edited = client.put(there, json={**body, "keywords": ["gull", "gulls"]}, headers={"If-Match": '"v2"'})
+    assert (edited.status_code, edited.json["keywords"]) == (200, ["gull", "gulls"])
+    assert client.get(there).json["metadata"]["last_accessed"] is not None
+    assert client.delete(there, headers={"If-Match": '"v3"'}).status_code == 204
+    assert client.get(there).status_code == 404
+    assert client.get(path).json["version"] == 4
+
+
+def test_an_edit_keeps_what_front_ends_keep_there(client: FlaskClient, path: str) -> None:
+    first = client.get(path).json["entries"][0]
+    answer = client.put(f"{path}/entries/{first['id']}", json={"content": "Sunk.", "keywords": ["ferry"]}, headers=ANY)
+    assert answer.json["extensions"] == {"vendor/x": 1}
+
+
+def test_an_edit_without_or_with_an_old_version_is_refused(client: FlaskClient, path: str) -> None:
+    body = {"content": "x", "keywords": ["x"]}
+    missing = client.post(f"{path}/entries", json=body)
+    assert (missing.status_code, missing.json["error"]) == (428, "PRECONDITION_REQUIRED")
+    assert client.post(f"{path}/entries", json=body, headers={"If-Match": '"v1"'}).status_code == 201
+    stale = client.post(f"{path}/entries", json=body, headers={"If-Match": '"v1"'})
+    assert (stale.status_code, stale.json["error"]) == (412, "BOOK_VERSION_CONFLICT")
+    assert (stale.json["current_version"], stale.json["your_version"]) == (2, 1)
+    assert client.get(f"{path}/entries").json["total"] == 5
+
+
+def test_of_many_writers_of_one_version_one_wins(app: Flask, key: str, client: FlaskClient, path: str) -> None:
+    gate = threading.Barrier(8)
+    codes: list[int] = []
+
+    def write() -> None:
+        with app.test_client() as mine:
+            gate.wait(10)
+            headers = {"If-Match": '"v1"', "Authorization": f"Bearer {key}"}
+            codes.append(mine.put(path, json={"name": "Mine"}, headers=headers).status_code)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(codes) == [200] + [412] * 7
+    assert client.get(path).json["version"] == 2
+
+
+def test_a_book_is_edited_whole(client: FlaskClient, path: str) -> None:
+    body = {"name": "New", "tags": ["sea"], "entries": [{"content": "One.", "keywords": ["one"]}]}
+    answer = client.put(path, json=body, headers={"If-Match": '"v1"'})
+    assert (answer.status_code, answer.json["metadata"]["total_entries"]) == (200, 1)
+    book = client.get(path).json
+    assert (book["name"], [each["content"] for each in book["entries"]]) == ("New", ["One."])
+    assert client.put(path, json={"name": "Newer"}, headers=ANY).json["metadata"]["total_entries"] == 1
+    assert client.delete(path, headers=ANY).status_code == 204
+    assert client.get(path).status_code == 404
+
+
+def test_bad_entries_are_refused_by_field(client: FlaskClient, path: str) -> None:
+    answer = client.put(path, json={"name": "x", "entries": [{"content": "", "position": "top"}]}, headers=ANY)
+    assert answer.status_code == 422
+    assert {"entries.0.content", "entries.0.position"} <= set(answer.json["details"])
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("ferry", "Ferry"),  # the name and a key
+        ("mending a net", "Ribeira"),  # English endings folded
+        ('"old quarter"', "Ribeira"),
+        ("smuggled salt", "Salt"),
+        ("take the boat to the bridge", "Ferry"),  # a key that occurs in the query
+        ("日本", "東京"),  # no blanks between words
+        ("Ribei", "Ribeira"),  # the beginning of a key
+    ],
+)
+def test_search_finds_words_keys_and_parts(client: FlaskClient, path: str, query: str, first: str) -> None:
+    found = client.post(f"{path}/search", json={"query": query}).json
+    assert found["total"] >= 1
+    assert found["results"][0]["entry"]["name"] == first
+
+
+def test_search_filters_and_marks(client: FlaskClient, path: str) -> None:
+    found = client.post(f"{path}/search", json={"query": "salt"}).json
+    assert [hit["entry"]["name"] for hit in found["results"]] == ["Salt", "Ferry"]
+    assert "<mark>Salt</mark>" in found["results"][0]["highlight"]
+    assert found["results"][0]["matched_keywords"] == ["salt"]
+    only = client.post(f"{path}/search", json={"query": "salt", "constant": False}).json
+    assert [hit["entry"]["name"] for hit in only["results"]] == ["Ferry"]
+    assert client.post(f"{path}/search", json={"query": "日本", "enabled": True}).json["total"] == 0
+    assert client.post(f"{path}/search", json={"query": "' OR 1=1 --\\ & | ! ("}).status_code == 200
+
+
+def test_a_simulation_says_what_fires_and_why(client: FlaskClient, path: str) -> None:
+    body = {"messages": ["Is there a boat?", {"role": "assistant", "content": "The ferry leaves at two."}]}
+    answer = client.post(f"{path}/simulate", json=body)
+    assert answer.status_code == 200, answer.text
+    fired = {outcome["title"]: outcome for outcome in answer.json["activated"]}
+    assert {title: outcome["reason"] for title, outcome in fired.items()} == {
+        "Ferry": "key",
+        "Salt": "constant",
+        "Ribeira": "key",  # named by what the ferry says
+    }
+    assert fired["Ferry"]["match"]["key"] == "ferry"
+    assert fired["Ribeira"]["match"]["place"] == "entry"
+    assert fired["Ferry"]["entry_id"] == client.get(path).json["entries"][0]["id"]
+    assert [outcome["reason"] for outcome in answer.json["skipped"]] == ["disabled"]
+    assert answer.json["budget"] == BOOK["token_budget"]
+    assert client.post(f"{path}/simulate", json={"messages": []}).status_code == 422
+    tight = client.post(f"{path}/simulate", json={**body, "token_budget": 1})
+    assert {outcome["reason"] for outcome in tight.json["cut"]} == {"budget"}
+    both = client.post(f"{path}/simulate", json={**body, "min_activations": 1, "max_recursion_steps": 1})
+    assert (both.status_code, both.json["error"]) == (422, "VALIDATION_ERROR")
+
+
+def test_lint_checks_the_book_alone(client: FlaskClient, path: str) -> None:
+    found = client.get(f"{path}/lint").json
+    assert set(found["counts"]) == {"E", "W", "I"}
+    assert all(finding["rule"][0] in "LB" for finding in found["findings"])
+
+
+def test_somebody_elses_book_is_not_there(client: FlaskClient, stranger: FlaskClient, path: str) -> None:
+    first = client.get(path).json["entries"][0]["id"]
+    assert stranger.get(path).status_code == 404
+    assert stranger.get(f"{path}/entries/{first}").status_code == 404
+    assert stranger.put(path, json={"name": "x"}, headers=ANY).status_code == 404
+    assert stranger.delete(f"{path}/entries/{first}", headers=ANY).status_code == 404
+    assert stranger.post(f"{path}/search", json={"query": "salt"}).status_code == 404
+    assert stranger.post(f"{path}/simulate", json={"messages": ["x"]}).status_code == 404
