@@ -12,14 +12,15 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from cli import batches, demo, show
+from cli import batches, demo, offline, show
 from cli.client import ApiError, Client, Json, home_folder
 from cli.probe import port_setting
 from cli.processes import Signals, StartError
 from cli.stack import Stack, claim, write_holder
 
 SOME_FAILED, FAULT, INTERRUPTED = 1, 2, 130
-FORMATS = ("json", "v1", "v2", "v3", "tavernai")
+FORMATS = ("json", "v1", "v2", "v3", "tavernai", "charx", "worldinfo", "yaml", "markdown")
+BOOK_FORMATS = ("worldinfo", "character_book", "lorebook_v3")
 EPILOG = """\b
 Exit codes
   0    done; every item completed
@@ -60,7 +61,7 @@ def answering(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except ApiError as error:
             fail(told(error), FAULT)
-        except batches.SourceError as error:
+        except (batches.SourceError, offline.Refused) as error:
             fail(str(error), FAULT)
         except StartError as error:
             fail(str(error), SOME_FAILED)
@@ -138,6 +139,57 @@ def run_demo(out: Path) -> None:
 
 
 # --- batches --------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--to",
+    "wanted",
+    type=click.Choice(sorted({*FORMATS, *BOOK_FORMATS})),
+    help="The format, where the name of OUT does not say it (.json is V3, .v2.json is V2).",
+)
+@click.option("--for", "frontend", type=click.Choice(offline.FRONTENDS), help="Say also what this program loses.")
+@click.option("--style", default="tarot", show_default=True, help="How to draw the portrait, if the card has none.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.")
+@answering
+def convert(source: Path, out: Path, wanted: str | None, frontend: str | None, style: str, force: bool) -> None:
+    """Write a card or lorebook in another format, and say what that loses. Needs no server.
+
+    SOURCE is PNG, CHARX, JSON (V1 to V3, World Info, character_book, lorebook_v3) or YAML; - is standard input.
+    """
+    offline.convert(source, out, wanted, frontend, style, force)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@answering
+def lint(file: Path, as_json: bool) -> None:
+    """Check a card or lorebook: what is wrong, where, what to do, and a score. Needs no server.
+
+    Ends with 1 when something is an error.
+    """
+    if not offline.lint(file, as_json):
+        sys.exit(SOME_FAILED)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@click.option("--scan-depth", type=click.IntRange(0, 1000), help="How many of the last messages to look through.")
+@click.option("--token-budget", type=click.IntRange(0, 1_000_000), help="What entries may take up together.")
+@click.option("--recursive/--no-recursive", default=None, help="Whether entries fire other entries.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Roll the dice of chance with this seed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@answering
+def simulate(file: Path, texts: tuple[str, ...], as_json: bool, **asked: Any) -> None:
+    """Try a lorebook on a chat: which entries fire, why, what the budget cuts. Needs no server.
+
+    TEXT is one message or several, oldest first. The book is that of a card, or a file of its own.
+    """
+    offline.simulate(file, texts, asked, as_json)
 
 
 @main.group()

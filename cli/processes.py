@@ -23,6 +23,7 @@ except ImportError:  # it comes with the embedded extra; without it the kernel's
 
 TETHER = Path(__file__).with_name("tether.py")
 LOG_LIMIT = 10 * 1024 * 1024  # bytes; a log that has grown past this is set aside at the next start
+KILLED_SECONDS = 1.0  # how long to wait for a killed group to be gone
 
 
 class StartError(RuntimeError):
@@ -126,6 +127,12 @@ class Child:
         """Kill what is left of its group (a killed master leaves its pool behind); drop the note."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+            self.process.wait()
+            # The kernel takes its time over the others of the group; where nobody reaps orphans they stay as zombies.
+            deadline = time.monotonic() + KILLED_SECONDS
+            while time.monotonic() < deadline:
+                os.killpg(self.pid, 0)
+                time.sleep(0.01)
         self.process.wait()
         if self.note:
             self.note.unlink(missing_ok=True)
