@@ -1,6 +1,6 @@
 # Targets for people; `make` alone lists them. The virtual environment is made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos up check bench interop format clean
+.PHONY: help demo test chaos up check bench interop lossless fuzz format clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -35,8 +35,17 @@ bench: .venv/stamp ## measure: the benchmark tables
 interop: .venv/stamp ## let other people's card readers and validators judge our cards (needs Node and npm)
 	cd tests/interop && npm install --silent --no-audit --no-fund --no-package-lock
 	rm -rf build/interop
-	$(BIN)/python tests/interop/make_cards.py build/interop
+	$(BIN)/python -m tests.interop.make_cards build/interop/made
+	$(BIN)/python -m tests.interop.generate build/interop/generated
+	$(BIN)/python -m tests.interop.readers build/interop
 	node tests/interop/check.mjs build/interop
+
+lossless: .venv/stamp ## any card through any two formats and back: 5,000 examples of each kind; half an hour
+	LOSSLESS_EXAMPLES=5000 $(BIN)/python -m pytest -q tests/cards/test_lossless.py
+
+fuzz: .venv/stamp ## feed broken files to every parser, ten minutes each
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	for target in json yaml png charx file; do $(BIN)/python -m tests.fuzz $$target --seconds 600 || exit 1; done
 
 format: .venv/stamp ## put the code into ruff's shape
 	$(BIN)/ruff check --fix

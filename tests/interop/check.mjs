@@ -7,6 +7,7 @@ import { CCardLib } from "@risuai/ccardlib";
 import * as Cards from "character-card-utils";
 import text from "png-chunk-text";
 import extract from "png-chunks-extract";
+import yauzl from "yauzl";
 
 let failures = 0;
 let checks = 0;
@@ -57,10 +58,59 @@ function checkPng(file) {
   expect(file, "both parts have one name", card("chara").data.name === card("ccv3").data.name);
 }
 
-function check(file) {
+// The same checks that SillyTavern's import makes: an object of entries, each under its own uid.
+function checkWorld(file, world) {
+  const entries = Object.entries(world.entries);
+  expect(file, "entries are a map", !Array.isArray(world.entries));
+  expect(file, "each entry stands under its uid", entries.every(([uid, entry]) => String(entry.uid) === uid));
+  const whole = ["key", "keysecondary", "content", "order", "position", "disable", "probability", "selectiveLogic"];
+  expect(file, "no setting is missing", entries.every(([, entry]) => whole.every((name) => entry[name] !== undefined)));
+}
+
+// SillyTavern's ZIP reader: the first entry whose name ends with card.json.
+function readCharx(file) {
+  return new Promise((resolve, reject) => {
+    yauzl.open(file, { lazyEntries: true }, (error, zip) => {
+      if (error) return reject(error);
+      const names = [];
+      let card;
+      zip.on("error", reject);
+      zip.on("end", () => resolve({ names, card }));
+      zip.on("entry", (entry) => {
+        names.push(entry.fileName);
+        zip.openReadStream(entry, (fault, stream) => {
+          if (fault) return reject(fault);
+          const parts = [];
+          stream.on("error", reject);
+          stream.on("data", (part) => parts.push(part));
+          stream.on("end", () => {
+            if (!card && entry.fileName.endsWith("card.json")) card = JSON.parse(Buffer.concat(parts).toString("utf8"));
+            zip.readEntry();
+          });
+        });
+      });
+      zip.readEntry();
+    });
+  });
+}
+
+async function checkCharx(file) {
+  const { names, card } = await readCharx(file);
+  expect(file, "card.json comes first", names[0] === "card.json", names.join());
+  checkV3(file, card);
+  const packed = card.data.assets.filter((asset) => asset.uri.startsWith("embeded://"));
+  const gone = packed.filter((asset) => !names.includes(asset.uri.slice("embeded://".length)));
+  expect(file, "every file that the card names is there", gone.length === 0, gone.map((asset) => asset.uri).join());
+  const icons = card.data.assets.filter((asset) => asset.type === "icon" && asset.name === "main");
+  expect(file, "one main icon", icons.length === 1, String(icons.length));
+}
+
+async function check(file) {
   const json = () => JSON.parse(readFileSync(file, "utf8"));
   try {
     if (file.endsWith(".png")) checkPng(file);
+    else if (file.endsWith(".charx")) await checkCharx(file);
+    else if (file.endsWith(".worldinfo.json")) checkWorld(file, json());
     else if (file.endsWith(".v1.json")) checkV1(file, json());
     else if (file.endsWith(".v2.json")) checkV2(file, json());
     else if (file.endsWith(".v3.json")) checkV3(file, json());
@@ -77,7 +127,8 @@ function filesIn(path) {
   return readdirSync(path, { recursive: true }).sort().map((name) => join(path, name));
 }
 
-const files = process.argv.slice(2).flatMap(filesIn).reduce((count, file) => count + check(file), 0);
+let files = 0;
+for (const file of process.argv.slice(2).flatMap(filesIn)) files += await check(file);
 if (files === 0) {
   console.error("FAIL no card files found: give files or folders to check");
   process.exit(2);

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from cards.card import Book, Card, Entry
-from cards.formats import FORMATS, render
+from cards.formats import FORMATS, render, suffix
 from cards.names import file_name, safe_card_name, unique
 
 NAMES = (
@@ -95,8 +95,7 @@ def write_cards(folder: Path) -> int:
     )
     for stem, card in zip(stems, cards.values(), strict=True):
         for format_ in FORMATS.values():
-            kind = "" if format_.name in ("json", "tavernai") else f".{format_.name}"
-            (folder / f"{stem}{kind}.{format_.extension}").write_bytes(render(card, format_.name))
+            (folder / f"{stem}.{suffix(format_)}").write_bytes(render(card, format_.name))
     return len(stems) * len(FORMATS)
 
 
