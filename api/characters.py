@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from api import links
 from api.etags import with_etag
-from api.files import send
+from api.files import BINARY, body, send
 from api.json import Blueprint, Parser
 from api.lint import show_lint
 from api.paging import ask_of, page_of
@@ -42,6 +42,11 @@ from schemas.characters import (
 blueprint = Blueprint("characters", __name__, url_prefix="/api/v2/characters", description="Finished cards.")
 
 MOST_FILES = 100
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("format", "name", "character_id", "book_id", "url")),
+    "warnings": [],
+    "deviations": [],
+}
 
 
 @blueprint.get("")
@@ -56,6 +61,7 @@ def list_all(query: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/import")
+@blueprint.doc(requestBody=body(files={"type": "array", "items": BINARY}))
 @blueprint.response(201, ImportListSchema)
 def import_files() -> Any:
     """Import cards and lorebooks of any format: files as multipart, or one card as JSON.
@@ -99,7 +105,7 @@ def import_file(name: str, content: bytes) -> dict[str, Any]:
     try:
         reading = read_file(content)
     except CardError as error:
-        return {"file": name, "status": "failed", "error": {"code": "UNREADABLE", "message": str(error)}}
+        return {"file": name, "status": "failed", "error": {"code": "UNREADABLE", "message": str(error)}, **NOTHING}
     with db.transaction() as session:
         stored = imports.store(session, g.owner_id, reading)
     url = links.character(stored.character_id) if stored.character_id else links.book(stored.book_id or "")
@@ -191,6 +197,7 @@ def portrait(character_id: str) -> Response:
 
 
 @blueprint.put("/<character_id>/portrait")
+@blueprint.doc(requestBody=body(pictures=True, portrait=BINARY))
 @blueprint.response(200, CharacterSchema)
 def set_portrait(character_id: str) -> Any:
     """Give a character a picture of your own (PNG, JPEG, WebP or GIF, as the body or one multipart file), or have one

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from io import BytesIO
+from typing import Any
 
 from flask import request, send_file
 from werkzeug.wrappers import Response
+
+BINARY = {"type": "string", "format": "binary"}
+OBJECT = {"type": "object"}
+
+
+def body(*, pictures: bool = False, **parts: Any) -> dict[str, Any]:
+    """Return the documentation of a body that is a file: as it is, as JSON, or as ``parts`` of multipart/form-data."""
+    media = ("image/*",) if pictures else ("image/png", "application/zip", "application/yaml")
+    content: dict[str, Any] = {name: {"schema": BINARY} for name in media}
+    content["application/json"] = {"schema": OBJECT}
+    content["multipart/form-data"] = {"schema": {"type": "object", "properties": parts}}
+    return {"required": True, "content": content}
 
 
 def send(content: bytes, name: str, media_type: str, *, sha256: str | None = None, inline: bool = False) -> Response:

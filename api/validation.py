@@ -7,6 +7,7 @@ from typing import Any
 from flask import request
 
 from api.auth import needs
+from api.files import BINARY, body
 from api.json import Blueprint
 from api.lint import show_lint
 from cards.errors import CardError
@@ -20,6 +21,7 @@ blueprint = Blueprint("validation", __name__, url_prefix="/api/v2/validate", des
 
 
 @blueprint.post("/card")
+@blueprint.doc(requestBody=body(file=BINARY))
 @needs("read")
 @blueprint.response(200, ValidationSchema)
 def card() -> Any:
@@ -34,6 +36,7 @@ def card() -> Any:
 
 
 @blueprint.post("/book")
+@blueprint.doc(requestBody=body(file=BINARY))
 @needs("read")
 @blueprint.response(200, ValidationSchema)
 def book() -> Any:

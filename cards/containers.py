@@ -56,7 +56,6 @@ def to_charx(card: Card, media: Media) -> bytes:
         if content is None:
             assets.append(dict(asset))
             continue
-        uri = str(asset["uri"])
         path = path_of(asset, files)
         files[PACKED + path] = content
         assets.append({**asset, "uri": PACKED + path})

@@ -22,6 +22,7 @@ from cards.read import read_card
 from cards.tidy import tidy
 
 MAX_FILE = 20 * 1024 * 1024  # bytes
+NO_CARD = "this is no card file: PNG, CHARX, JSON and YAML are read; send one of these"
 JPEG, GIF, WEBP = b"\xff\xd8\xff", b"GIF8", b"RIFF"
 
 
@@ -94,10 +95,13 @@ def _read_text(content: bytes) -> Reading:
     if content.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith((b"{", b"[")):
         return read_object(parse.parse_json(content))
     if b"\x00" in content[:1024] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise CardError("this is no card file: PNG, CHARX, JSON and YAML are read; send one of these")
-    obj = parse.parse_yaml(content)
+        raise CardError(NO_CARD)
+    try:
+        obj = parse.parse_yaml(content)
+    except CardError as error:
+        raise CardError(f"{NO_CARD}; read as YAML, {error}") from error
     if not isinstance(obj, Mapping):
-        raise CardError("this is no card file: PNG, CHARX, JSON and YAML are read; send one of these")
+        raise CardError(NO_CARD)
     reading = read_object(obj)
     return replace(reading, format="yaml") if reading.card is not None else reading
 

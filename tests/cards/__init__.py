@@ -1,0 +1,1 @@
+"""Cards, formats, lint, simulation: pure functions."""
