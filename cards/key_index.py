@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from cards.keys import Key, Span, clean, fold, whole_place
 
 _LONG = 64  # characters: longer words are searched one by one
-_FEW = 20_000_000  # characters times words: up to that many it is quicker to search for each word than to prepare
+_PREPARING = 12  # what it costs per letter of the words, in letters of text looked at
 _TOKEN = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -55,18 +55,20 @@ class _Words:
     def __init__(self, words: Iterable[str]) -> None:
         self._all = list(words)
         self._alone = [word for word in self._all if not 0 < len(word) <= _LONG]
-        self._searched = 0
+        self._lost = 0.0  # by searching for each word alone, in letters of text looked at
+        self._most = _PREPARING * sum(map(len, self._all))
         self._next: list[dict[str, int]] = [{}]
         self._word: list[str] = [""]
 
     def first_places(self, text: str) -> Iterator[tuple[str, int]]:
         """Each word that is in the text, and where it first begins."""
-        self._searched += len(text) * len(self._all)
-        few = self._searched <= _FEW
-        for word in self._all if few else self._alone:
+        lost = len(self._all) * (2 + len(text) / 500) - len(text)
+        self._lost += max(0, lost)
+        in_one_pass = lost > 0 and self._lost > self._most
+        for word in self._alone if in_one_pass else self._all:
             if (start := text.find(word)) >= 0:
                 yield word, start
-        if not few:
+        if in_one_pass:
             yield from self._in_one_pass(text)
 
     def _prepare(self) -> None:

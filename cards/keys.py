@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from cards.pattern import Node, NotPattern, parse, python_source
+from cards.pattern import NotPattern, parse
 from cards.pattern_chars import CLASSES, NotKnown, source_of
-from cards.pattern_cost import is_exponential, steps
+from cards.pattern_cost import is_exponential, required, steps
+from cards.pattern_tree import Node, python_source
 
 STEPS = 20_000_000  # of one search: a few tenths of a second at worst
 MOST_LENGTH = 2_000  # characters of a pattern
@@ -36,14 +37,18 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A key that is a pattern. ``fault`` says why it is not run; "" for one that is."""
+    """A key that is a pattern; ``compiled`` None: it is not looked for. ``fault`` says why not to use it, "" for none.
+
+    ``required`` is a text that every match holds, in lower case with ``ignore_case``; "" where none is sure.
+    """
 
     key: str
-    tree: Node | None
-    compiled: re.Pattern[str] | None
-    ignore_case: bool
-    sticky: bool
-    fault: str = ""
+    tree: Node | None = field(compare=False)  # the key says it all, and is quicker to compare
+    compiled: re.Pattern[str] | None = field(compare=False)
+    ignore_case: bool = field(compare=False)
+    sticky: bool = field(compare=False)
+    fault: str = field(default="", compare=False)
+    required: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ def search(pattern: Pattern, text: str, *, most: float = STEPS) -> Search:
     """Search a text in NFC with at most so many steps: of a text too long for that only the beginning."""
     if pattern.tree is None or pattern.compiled is None:
         return Search(None, 0)
+    if pattern.required not in (fold(text) if pattern.ignore_case else text):
+        return Search(None, len(text))
     size = len(text)
     while size and steps(pattern.tree, text[:size], ignore_case=pattern.ignore_case) > most:
         size //= 2
@@ -156,7 +163,8 @@ def _pattern(key: str) -> Pattern | None:
     fault = ""
     if is_exponential(tree, pattern, ignore_case=ignore_case):
         fault = "a repetition in it can split the same letters in many ways, so that it may never end"
-    return Pattern(key, tree, compiled, ignore_case, sticky, fault)
+    literal = required(tree)
+    return Pattern(key, tree, compiled, ignore_case, sticky, fault, literal.lower() if ignore_case else literal)
 
 
 def _refusal(pattern: str, flags: str) -> str:

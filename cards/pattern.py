@@ -1,4 +1,4 @@
-"""JavaScript regular expressions read into a tree, and written for Python's ``re``.
+"""JavaScript regular expressions read into a tree.
 
 Only what is needed to tell whether a pattern matches: groups capture nothing. ``NotPattern``: JavaScript would refuse
 it too. ``NotKnown``: JavaScript takes it, this module does not (backward references, ``\\p{...}`` of rare names).
@@ -9,10 +9,9 @@ Source: ECMAScript 2024, section 22.2 and annex B.1.2 (what is read leniently wi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cards.pattern_chars import ANY, CLASSES, NotKnown, Ranges, class_source, property_ranges, source_of
+from cards.pattern_tree import Chars, Choice, Letter, Look, Node, Place, Repeat, Run
 
 FLAGS = "gimsuy"
 _QUANTIFIER = re.compile(r"\{(\d{1,9})(,(\d{1,9})?)?\}")
@@ -26,62 +25,6 @@ class NotPattern(ValueError):
     """JavaScript refuses it."""
 
 
-@dataclass(frozen=True)
-class Letter:
-    """One character as it is."""
-
-    char: str
-
-
-@dataclass(frozen=True)
-class Chars:
-    """Any one of some characters, as Python writes it: ``[0-9]``."""
-
-    source: str
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place between characters, as Python writes it: an end, the edge of a word."""
-
-    source: str
-
-
-@dataclass(frozen=True)
-class Look:
-    """What must or must not stand before or behind; ``opening`` is as in ``(?=``."""
-
-    opening: str
-    body: Node
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """The body ``least`` to ``most`` times (None: no end)."""
-
-    body: Node
-    least: int
-    most: int | None
-    lazy: bool = False
-
-
-@dataclass(frozen=True)
-class Run:
-    """Parts one after another."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of the options."""
-
-    options: tuple[Node, ...]
-
-
-Node = Letter | Chars | Place | Look | Repeat | Run | Choice
-
-
 def parse(pattern: str, flags: str = "") -> Node:
     """The tree of a pattern without its slashes. NotPattern and NotKnown say what is wrong."""
     if len(set(flags)) < len(flags) or set(flags) - set(FLAGS):
@@ -89,30 +32,18 @@ def parse(pattern: str, flags: str = "") -> Node:
     return _Reader(pattern, flags).whole()
 
 
-def python_source(node: Node) -> str:
-    """The tree as Python's ``re`` writes it (its flag is IGNORECASE for i; the others are in the source)."""
-    match node:
-        case Letter(char):
-            return re.escape(char)
-        case Chars(source) | Place(source):
-            return source
-        case Look(opening, body):
-            return f"{opening}{python_source(body)})"
-        case Repeat(body, least, most, lazy):
-            counts = f"{{{least},{'' if most is None else most}}}"
-            return f"(?:{python_source(body)}){counts}{'?' if lazy else ''}"
-        case Run(parts):
-            return "".join(map(python_source, parts))
-        case Choice(options):
-            return f"(?:{'|'.join(map(python_source, options))})"
-
-
 class _Reader:
     """Reads a pattern from left to right."""
 
     def __init__(self, pattern: str, flags: str) -> None:
         self.text, self.place, self.depth = pattern, 0, 0
-        self.multiline, self.all, self.unicode = "m" in flags, "s" in flags, "u" in flags
+        self.unicode = "u" in flags
+        lines, newline = "m" in flags, source_of(CLASSES["newline"])
+        self.special: dict[str, Node] = {
+            ".": Chars(ANY if "s" in flags else source_of(CLASSES["newline"], negated=True)),
+            "^": Place(rf"(?:(?<={newline})|\A)" if lines else r"\A"),
+            "$": Place(rf"(?={newline}|\Z)" if lines else r"\Z"),
+        }
         self.named = bool(re.search(r"\(\?<(?![=!])", pattern))
 
     def whole(self) -> Node:
@@ -179,17 +110,11 @@ class _Reader:
             return self._class()
         if char == "\\":
             return self._escape()
-        if char == ".":
-            return Chars(ANY if self.all else source_of(CLASSES["newline"], negated=True))
-        if char == "^":
-            return Place(r"(?:(?<=[\n\r\u2028\u2029])|\A)" if self.multiline else r"\A")
-        if char == "$":
-            return Place(r"(?=[\n\r\u2028\u2029]|\Z)" if self.multiline else r"\Z")
         if char in "*+?" or (char == "{" and _QUANTIFIER.match(self.text, self.place - 1)):
             raise NotPattern("a repetition stands where there is nothing to repeat")
         if char in "{}]" and self.unicode:
             raise NotPattern(f"with the flag u {char} needs a backslash before it")
-        return Letter(char)
+        return self.special.get(char) or Letter(char)
 
     def _group(self) -> Node:
         opening = next((kind for kind in _GROUP_KINDS if self._take(kind)), "")
@@ -236,7 +161,8 @@ class _Reader:
         if found := re.compile(coded).match(self.text, self.place) if coded else None:
             self.place = found.end()
             return chr(ord(found.group()) % 32) if char == "c" else chr(int(found.group(), 16))
-        if char == "u" and self.unicode and (found := re.compile(r"\{([0-9a-fA-F]{1,6})\}").match(self.text, self.place)):
+        braced = re.compile(r"\{([0-9a-fA-F]{1,6})\}").match(self.text, self.place)
+        if char == "u" and self.unicode and (found := braced):
             self.place = found.end()
             if int(found[1], 16) > 0x10FFFF:
                 raise NotPattern("there is no character of that number")
@@ -293,8 +219,3 @@ class _Reader:
 def _grouped(body: Node) -> Node:
     """The body of a group: a place within one may be repeated, unlike a bare one."""
     return Run((body,)) if isinstance(body, Place | Look) else body
-
-
-def parts_of(node: Node) -> Sequence[Node]:
-    """The parts of a run; of anything else itself."""
-    return node.parts if isinstance(node, Run) else (node,)

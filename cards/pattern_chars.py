@@ -1,4 +1,4 @@
-"""Sets of characters as JavaScript's patterns have them: ``\\d``, ``\\s``, ``\\w``, ``\\p{...}``, and what they leave out."""
+"""Sets of characters in JavaScript's patterns: ``\\d``, ``\\s``, ``\\w``, ``\\p{...}`` and classes of these."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ _SCRIPTS: Mapping[str, Ranges] = MappingProxyType(
         "Thai": ((0xE01, 0xE5B),),
         "Hiragana": ((0x3041, 0x309F),),
         "Katakana": ((0x30A1, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9D)),
-        "Han": ((0x2E80, 0x2FD5), (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
+        "Han": (
+            *((0x2E80, 0x2FD5), (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF)),
+            *((0xF900, 0xFAFF), (0x20000, 0x323AF)),
+        ),
         "Hangul": ((0x1100, 0x11FF), (0x3130, 0x318F), (0xAC00, 0xD7AF)),
     }
 )

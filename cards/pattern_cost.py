@@ -2,19 +2,22 @@
 
 Python cannot interrupt a running search, and a hostile pattern can take longer than anyone waits. So each pattern is
 measured first. A repetition that can trade letters with what follows has many *ways*, each of which tries the rest
-anew; one that cannot (``\\w+`` before ``\\W``) has one. How far a repetition runs, and how often a literal lets a search
-go on, is read off the text, in linear time.
+anew; one that cannot (``\\w+`` before ``\\W``) has one. How far a repetition runs, and how often a literal lets a
+search go on, is read off the text, in linear time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache, reduce
+from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
-from cards.pattern import Chars, Choice, Letter, Look, Node, Place, Repeat, Run, parts_of, python_source
+from cards.pattern_tree import Chars, Choice, Letter, Look, Node, Place, Repeat, Run, parts_of, python_source
 
+_SHORT = 3  # repetitions so short are not worth measuring
 _CEILING = 1e18  # steps: more is never run, and would overflow
 _LETTERS = frozenset(map(chr, (9, 10, *range(32, 127), 0xE4, 0xC4, 0x3042, 0x6F22)))  # some of all kinds
 
@@ -38,12 +41,24 @@ class First(NamedTuple):
     empty: bool
 
 
+_NOTHING = First(frozenset(), empty=True)
 _END = First(frozenset(), empty=False)  # nothing that could fail follows
 
 
 def steps(tree: Node, text: str, *, ignore_case: bool) -> float:
     """How many steps a search of the whole text takes at most; infinite for what may grow exponentially."""
-    return _Measure(text, frozenset(text), len(text), ignore_case=ignore_case).search(tree)
+    return _measure(text, ignore_case).search(tree)
+
+
+@lru_cache(maxsize=4)
+def _measure(text: str, ignore_case: bool) -> _Measure:
+    """Patterns come in numbers, for the same text."""
+    return _Measure(text, frozenset(text), len(text), ignore_case=ignore_case)
+
+
+def required(tree: Node) -> str:
+    """The longest text that every match holds; "" where none is sure."""
+    return max((part for part in _joined(tree) if isinstance(part, str)), key=len, default="")
 
 
 def is_exponential(tree: Node, pattern: str, *, ignore_case: bool) -> bool:
@@ -59,6 +74,7 @@ class _Measure:
         self.text = text.lower() if text and ignore_case else text
         self.alphabet, self.size, self.ignore_case = alphabet, size, ignore_case
         self.sets: dict[str, frozenset[str]] = {}
+        self.runs: dict[str, float] = {}
 
     def search(self, tree: Node) -> float:
         """Steps for all places to begin at."""
@@ -103,7 +119,7 @@ class _Measure:
         trades = bool(own.chars & after.chars) or after.empty
         most: float = self.size if node.most is None else node.most
         if isinstance(node.body, Letter | Chars):
-            run = min(self._longest_run(node.body), most)
+            run = most if most <= _SHORT else min(self._longest_run(python_source(node.body)), most)
             return Cost(1 + run, max(1, run - node.least + 1) if trades else 1)
         follow = after if node.most == 1 else First(own.chars | after.chars, own.empty or after.empty)
         once = self._run(_joined(node.body), follow)
@@ -119,34 +135,27 @@ class _Measure:
                 return First(self._set(re.escape(part[0])), empty=False)
             case Letter() | Chars():
                 return First(self._set(python_source(part)), empty=False)
-            case Place():
-                return First(frozenset(), empty=True)
-            case Look():  # may fail anywhere, so that what stands before it tries again
-                return First(self.alphabet, empty=True)
+            case Place() | Look():  # what looks may fail anywhere, so that what stands before it tries again
+                return First(self.alphabet if isinstance(part, Look) else frozenset(), empty=True)
             case Repeat(body, least, _, _):
                 own = self._first(body)
                 return First(own.chars, own.empty or least == 0)
             case Choice(options):
                 firsts = [self._first(option) for option in options]
-                return First(frozenset().union(*(first.chars for first in firsts)), any(first.empty for first in firsts))
+                return First(_all(firsts), any(first.empty for first in firsts))
             case Run(parts):
-                found = First(frozenset(), empty=True)
-                for each in reversed(parts):
-                    found = _followed(self._first(each), found)
-                return found
+                return reduce(lambda after, each: _followed(self._first(each), after), reversed(parts), _NOTHING)
 
     def _exclude_each_other(self, options: Sequence[Node]) -> bool:
         """Whether no two options can match at the same place."""
         firsts = [self._first(option) for option in options]
         if any(first.empty for first in firsts):
             return False
-        if sum(len(first.chars) for first in firsts) == len(frozenset().union(*(first.chars for first in firsts))):
+        if sum(len(first.chars) for first in firsts) == len(_all(firsts)):
             return True
         runs = [_joined(option) for option in options]
         words = sorted("".join(map(str, run)).lower() for run in runs if len(run) == 1 and isinstance(run[0], str))
-        return len(words) == len(options) and not any(
-            later.startswith(word) for word, later in zip(words, words[1:], strict=False)
-        )
+        return len(words) == len(options) and not any(later.startswith(word) for word, later in pairwise(words))
 
     def _set(self, source: str) -> frozenset[str]:
         """The letters of the alphabet that one character of a pattern stands for."""
@@ -161,11 +170,14 @@ class _Measure:
         count = self.text.count(literal.lower() if self.ignore_case else literal)
         return min(self.size, count * len(literal))  # occurrences may overlap
 
-    def _longest_run(self, node: Node) -> float:
-        if self.text is None:
-            return self.size if self._set(python_source(node)) else 0
-        runs = re.compile(f"(?:{python_source(node)})+", self._flags).finditer(self.text)
-        return max((found.end() - found.start() for found in runs), default=0)
+    def _longest_run(self, source: str) -> float:
+        if source not in self.runs:
+            if self.text is None:
+                self.runs[source] = self.size if self._set(source) else 0
+            else:
+                runs = re.compile(f"(?:{source})+", self._flags).findall(self.text)
+                self.runs[source] = max(map(len, runs), default=0)
+        return self.runs[source]
 
     @property
     def _flags(self) -> re.RegexFlag:
@@ -199,6 +211,10 @@ def _is_distinct(part: Node) -> bool:
 
 def _followed(first: First, after: First) -> First:
     return First(first.chars | after.chars, after.empty) if first.empty else first
+
+
+def _all(firsts: Sequence[First]) -> frozenset[str]:
+    return frozenset().union(*(first.chars for first in firsts))
 
 
 def _power(base: float, exponent: float) -> float:

@@ -52,8 +52,8 @@ class Analysis:
     ``complete`` False: there are more edges than are listed. ``hubs`` fire more than ``hub_degree`` others, most first.
     ``closures`` are of enabled entries with keys; ``always`` is what constants bring with each message, ``worst`` the
     most that one further entry can make of it. Of an inclusion group only the longest entry counts.
-    ``dead`` fire on none of the given texts, on no other entry and not on their own title; ``shares`` is the share of
-    the given texts that each entry fires on (both empty without texts).
+    ``dead`` fire on none of the given texts, on no other entry and not on their own title (without one: content);
+    ``shares`` is the share of the given texts that each entry fires on. Both are empty without texts.
     """
 
     edges: tuple[Edge, ...]
@@ -156,12 +156,12 @@ def _costs(records: Sequence[Record], neighbours: list[list[int]], groups: list[
 
 
 def _dead(records: Sequence[Record], edges: Sequence[Edge], fired: Counter[int], firing: Firing) -> list[int]:
-    """Entries that nothing makes fire."""
+    """Entries that nothing makes fire, be it only their own title, or without one their content."""
     led_to = {edge.target for edge in edges}
     asked = [
         record
         for record in records
         if is_used(record) and not is_always_on(record) and not fired[record.index] and record.index not in led_to
     ]
-    titles = firing.on([f"{record.entry.name}\n{record.entry.comment}" for record in asked])
+    titles = firing.on([f"{record.entry.name}\n{record.entry.comment}".strip() or record.content for record in asked])
     return [record.index for record, found in zip(asked, titles, strict=True) if record.index not in found]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cards.key_index import KeyIndex
-from cards.keys import STEPS, Key, Pattern, Span, clean, search
+from cards.keys import STEPS, Key, Pattern, Span, clean, fold, search
 from cards.pattern_cost import steps
 from cards.simulate.record import KeyUse, Record
 
@@ -56,11 +56,15 @@ class Firing:
             for key, span in self._index.find(text).items():
                 self._note(firing, key, span)
             found.append(firing)
-        joined = "\x01".join(texts)
-        for key, pattern in self._patterns:
-            for firing, span in zip(found, self._spans(pattern, texts, joined), strict=True):
-                if span:
-                    self._note(firing, key, span)
+        if self._patterns:
+            joined, folded = "\x01".join(texts), [fold(text) for text in texts]
+            for key, pattern in self._patterns:
+                forms = folded if pattern.ignore_case else texts
+                likely = [number for number, form in enumerate(forms) if pattern.required in form]
+                spans = self._spans(pattern, [texts[number] for number in likely], joined) if likely else []
+                for number, match in zip(likely, spans, strict=True):
+                    if match:
+                        self._note(found[number], key, match)
         return found
 
     def _note(self, firing: dict[int, tuple[str, Span]], key: Key, span: Span) -> None:
@@ -76,9 +80,9 @@ class Firing:
             return [match.span() if match else None for match in matches]
         spans = []
         for text in texts:
-            found = search(pattern, text[: max(0, self._left)], most=STEPS / 100)
-            self._left -= found.searched
-            spans.append(found.span)
+            searched = search(pattern, text[: max(0, self._left)], most=STEPS / 100)
+            self._left -= searched.searched
+            spans.append(searched.span)
         return spans
 
 

@@ -22,6 +22,7 @@ CONTAINED = 0.9  # of the words of the shorter content
 RELATED = 0.25  # what contents must share for titles that differ in a letter or two
 _LEAST_WORDS = 8
 _MOST_COMPARED = 2_000_000
+_BITS = 512  # of the rough picture of a content
 _MOST_TITLE = 40  # letters of a title that are compared
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]|[^\W_]+")
 
@@ -60,17 +61,14 @@ def twins(records: Sequence[Record]) -> list[Twins]:
     for index in home:
         members[root(index)].append(index)
     groups = (sorted(group) for group in members.values() if len(group) > 1)
-    return [
-        Twins(tuple(group), tuple(link for link in links if link[0] in set(group))) for group in sorted(groups)
-    ]
+    return [Twins(tuple(group), tuple(link for link in links if link[0] in set(group))) for group in sorted(groups)]
 
 
 def words_of(text: str) -> frozenset[str]:
     """The different words, folded; pairs of characters in scripts without blanks."""
     found = _WORD.findall(text.casefold())
     return frozenset(
-        word if len(word) > 1 or ord(word) < 0x2E80 else word + following
-        for word, following in pairwise([*found, ""])
+        word if len(word) > 1 or ord(word) < 0x2E80 else word + following for word, following in pairwise([*found, ""])
     )
 
 
@@ -155,7 +153,8 @@ def _alike(sets: dict[int, frozenset[str]]) -> Iterator[tuple[int, int, str]]:
     for index, words in ordered.items():
         for word in words:
             holders[word].append(index)
-    bits = {index: sum({1 << hash_of(word) for word in words}) for index, words in ordered.items()}
+    bit = {word: 1 << place % _BITS for place, word in enumerate(sorted(frequency))}
+    bits = {index: sum({bit[word] for word in words}) for index, words in ordered.items()}
     compared = 0
     for index, words in ordered.items():
         own = sets[index]
@@ -181,11 +180,3 @@ def _alike(sets: dict[int, frozenset[str]]) -> Iterator[tuple[int, int, str]]:
 def _prefix(size: int, share: float) -> int:
     """How many of the rarest words must be looked up so that no set that shares so much is missed."""
     return size - ceil(share * size) + 1
-
-
-def hash_of(word: str) -> int:
-    """A place of 512 for a word, the same in every run."""
-    number = 0
-    for char in word:
-        number = (number * 31 + ord(char)) % 1_000_003
-    return number % 512

@@ -9,9 +9,9 @@ from functools import cache
 from itertools import islice
 
 from cards.rules import Fault, Subject, greetings
-from cards.rules.speech import MASK, narration
+from cards.rules.speech import MASK, narration, spoken
 from cards.rules.view import tenses
-from cards.rules.wording import LONGEST, listed, lists
+from cards.rules.wording import LONGEST, any_word, listed, lists
 
 _SPEAKER = re.compile(r"^[ \t*_]*(?:\{\{user\}\}|<user>)[ \t*_]*[:：]", re.IGNORECASE | re.MULTILINE)
 _USER = r"\{\{user\}\}|<user>"
@@ -44,9 +44,19 @@ def agency(subject: Subject) -> Iterator[Fault]:
         message = text[:LONGEST]
         for match in _SPEAKER.finditer(message):
             yield _fault(field, message, match.span())
-        for start, end in islice(_claims(narration(message), subject.language_of(message)), _ENOUGH):
+        language = subject.language_of(message)
+        chatting = _is_chat(message, language)
+        for start, end in islice(_claims(narration(message), language), _ENOUGH):
+            if chatting and message[start] not in "{<":
+                continue
             if not _is_given(message[start:end], message[end : end + 60], source):
                 yield _fault(field, message, (start, end))
+
+
+def _is_chat(message: str, language: str) -> bool:
+    """Whether it is all said, without any marks: then "you" is spoken to, not told about."""
+    first = any_word(language, "first")
+    return bool(first and first.search(message)) and not spoken(message)
 
 
 def _fault(field: str, text: str, span: tuple[int, int]) -> Fault:
@@ -64,15 +74,11 @@ def _claims(told: str, language: str) -> Iterator[tuple[int, int]]:
     for match in claims.subject.finditer(told):
         named = match.group()[0] in "{<"
         found = (claims.user_acts if named else claims.you_acts).match(told, match.end())
-        if (
-            found
-            and _asserts(told, match.start(), found.end(), language, named)
-            and not _perceives(told, found, language)
-        ):
+        if found and _asserts(told, match.start(), found.end(), language) and not _perceives(told, found, language):
             yield match.start(), found.end()
     for match in claims.bare.finditer(told) if claims.bare else ():
         start, end = match.span("verb")
-        if _asserts(told, start, end, language, named=False) and not _perceives(told, match, language):
+        if _asserts(told, start, end, language) and not _perceives(told, match, language):
             yield start, end
 
 
@@ -112,16 +118,14 @@ def _any(words: frozenset[str] | list[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
 
 
-def _asserts(told: str, start: int, end: int, language: str, named: bool) -> bool:
+def _asserts(told: str, start: int, end: int, language: str) -> bool:
     """Whether the clause states something: it opens here, it is no condition, no question, no part of another."""
     before = told[max(0, start - _REACH) : start]
     bare = before.rstrip()
     opens = not bare or bare.endswith(_CLAUSE_STARTS) or "\n" in before[len(bare) :]
     word = _LAST_WORD.search(bare[-30:])
     previous = word.group().casefold() if word else ""
-    if not opens and (
-        previous in listed(language, "asks_before") or not (named or previous in listed(language, "joins"))
-    ):
+    if not opens and not previous.endswith("ly") and previous not in listed(language, "joins"):
         return False
     sentence = before[max(before.rfind(mark) for mark in ".!?…\n。！？") + 1 :].casefold()
     if any(condition in _words_of(sentence, language) for condition in listed(language, "conditions")):

@@ -7,26 +7,25 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 
 from cards.card import Entry
+from cards.keys import pattern_fault
 from cards.rules import Fault, Subject, entries
 from cards.rules.entry import title_of
-from cards.rules.patterns import pattern_fault, pattern_of
+from cards.rules.patterns import pattern_of
 from cards.rules.wording import LONGEST, listed, lists, unspaced, words
 from cards.text_blocks import stop_words
 
+_LONGER = re.compile(r"[^\W\d_]{3,}|[\u3040-\u9fff]+")  # the longer words within a pattern
 _LETTER = re.compile(r"[^\W_]")
-_PATTERNS_RUN = 200  # patterns of a book that are tried on samples; of more only the shape is judged
 
 
 def form(subject: Subject) -> Iterator[Fault]:
     """L03: keys that front ends keep as they are, none twice; patterns that compile and cannot hang."""
     most = subject.limits["entry"]["key_max_characters"]
-    patterns = 0
     for place, entry in entries(subject):
         for field, keys in (("keys", entry.keys), ("secondary_keys", entry.secondary_keys)):
             seen: set[str] = set()
             for index, key in enumerate(keys):
-                patterns += pattern_of(key, entry.use_regex) is not None
-                for message, fix, span in _faults(key, entry.use_regex, most, run=patterns <= _PATTERNS_RUN):
+                for message, fix, span in _faults(key, entry.use_regex, most):
                     yield Fault(f"{place}.{field}[{index}]", f"{key!r:.60} {message}", fix, span=span)
                 folded = key if entry.case_sensitive else key.casefold()
                 if folded in seen:
@@ -34,10 +33,10 @@ def form(subject: Subject) -> Iterator[Fault]:
                 seen.add(folded)
 
 
-def _faults(key: str, use_regex: bool, most: int, *, run: bool) -> Iterator[tuple[str, str, tuple[int, int] | None]]:
+def _faults(key: str, use_regex: bool, most: int) -> Iterator[tuple[str, str, tuple[int, int] | None]]:
     pattern = pattern_of(key, use_regex)
     if pattern is not None:
-        if fault := pattern_fault(pattern, run=run):
+        if fault := pattern_fault(pattern):
             yield f"is no pattern to use: {fault}", "correct it or write a plain key", None
         return
     if not key.strip():
@@ -125,7 +124,7 @@ def _parts(pattern: str) -> str:
 
 
 def _words_within(pattern: str) -> list[str]:
-    return re.findall(r"[^\W\d_]{3,}|[\u3040-\u9fff]+", re.sub(r"\\.", " ", pattern))
+    return _LONGER.findall(re.sub(r"\\.", " ", pattern[: pattern.rfind("/")]))
 
 
 def _subject_words(text: str, language: str) -> list[str]:
@@ -144,12 +143,14 @@ def _stem(word: str) -> str:
 
 def subject_stems(entry: Entry, language: str) -> set[str]:
     """The stems of the words of the title and of keys of one word: what the entry is about."""
-    plain = [key for key in entry.keys if pattern_of(key, entry.use_regex) is None and " " not in key.strip()]
-    patterns = [key for key in entry.keys if pattern_of(key, entry.use_regex) is not None]
-    loose = [word for key in patterns for word in _words_within(key)]
-    return {
-        _stem(word) for text in (entry.name, entry.comment, *plain, *loose) for word in _subject_words(text, language)
-    }
+    told = [entry.name, entry.comment]
+    for key in entry.keys:
+        pattern = pattern_of(key, entry.use_regex)
+        if pattern is not None:
+            told += _words_within(pattern)
+        elif " " not in key.strip():
+            told.append(key)
+    return {_stem(word) for text in told for word in _subject_words(text, language)}
 
 
 def stems_of(text: str, language: str) -> set[str]:

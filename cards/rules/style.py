@@ -136,13 +136,20 @@ def tongue(subject: Subject) -> Iterator[Fault]:
     if wanted in stop_words() or wanted in _BY_SCRIPT:
         least = subject.limits["prose"]["language_min_words"]
         for field, text in written:
-            if count_words(text[:LONGEST]) >= least and (found := language(text)) != wanted:
+            found = language(text) if count_words(text[:LONGEST]) >= least else wanted
+            if found != wanted and _is_sure(text, found):
                 yield Fault(field, f"is in {found!r}, not in {wanted!r}", f"write it in {wanted!r}")
     known = f"{subject.source}\n{card.name}\n{card.nickname}"
     for field, text in written:
         for script, (pattern, languages) in _FOREIGN.items():
             if subject.written_in in languages:
                 yield from _strays(field, text[:LONGEST], script, pattern, known)
+
+
+def _is_sure(text: str, found: str) -> bool:
+    """Whether more than a guess says so: a list of traits has no words that tell its language."""
+    said = words(text)
+    return found in _BY_SCRIPT or sum(word in stop_words()[found] for word in said) * 8 > len(said)
 
 
 def _strays(field: str, text: str, script: str, pattern: re.Pattern[str], known: str) -> Iterator[Fault]:

@@ -10,9 +10,10 @@ from cards.card import Book, Card
 from cards.errors import CardError
 from cards.simulate.record import LOGICS, POSITIONS, ROLES, Record
 from cards.simulate.result import Block, Outcome, Reason, Simulation
-from cards.simulate.run import Run, Verdict
+from cards.simulate.run import Run
 from cards.simulate.scan import Match
 from cards.simulate.settings import MOST_CHARACTERS, Effect, Message, Settings
+from cards.simulate.verdict import Verdict
 from cards.text import estimate_tokens
 
 __all__ = ["Block", "Effect", "Match", "Message", "Outcome", "Reason", "Settings", "Simulation", "simulate"]
@@ -104,7 +105,9 @@ def _not_shown(record: Record) -> list[str]:
         return ["it has no content to show"]
     if _position(record) == "nowhere":
         return [f"there is no position {record.position}, so that it is shown nowhere"]
-    return ["it has no outlet name, so that it is shown nowhere"] if _position(record) == "outlet" and not record.outlet else []
+    if _position(record) == "outlet" and not record.outlet:
+        return ["it has no outlet name, so that it is shown nowhere"]
+    return []
 
 
 def _blocks(active: Sequence[Record]) -> tuple[Block, ...]:

@@ -168,7 +168,7 @@ def split_decorators(content: str) -> tuple[list[str], str]:
         if line.startswith("@@@") and not unknown:
             continue
         name = line[1:] if line.startswith("@@@") else line
-        # SillyTavern compares the beginning, so that it takes @@activate_only_after for known, and does nothing with it.
+        # SillyTavern compares the beginning: it takes @@activate_only_after for known, and does nothing with it.
         unknown = not name.startswith(_DECORATORS)
         found.append(name)
     return found, content
@@ -186,9 +186,7 @@ def _key_use(written: str, case: bool, whole: bool, char: str, user: str) -> Key
     return KeyUse(written, key if filled else None, bare)
 
 
-def _notes(
-    entry: Entry, decorators: list[str], uses: tuple[KeyUse, ...], known: Mapping[str, Any]
-) -> list[str]:
+def _notes(entry: Entry, decorators: list[str], uses: tuple[KeyUse, ...], known: Mapping[str, Any]) -> list[str]:
     """What the simulation leaves out of account in this entry."""
     strange = dict.fromkeys(line.split()[0] for line in decorators if line.split()[0] not in _DECORATORS)
     notes = [f"{name} is not understood by SillyTavern and is not applied" for name in strange]

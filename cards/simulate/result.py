@@ -36,9 +36,9 @@ class Outcome:
 
     ``fired``: it is in the prompt. ``reason`` says why or why not, ``detail`` the same in words. ``match`` is where a
     key fired (also of entries that were then cut), ``secondary`` where the secondary keys did. ``step`` is the scan
-    from 1 in which it fired; ``chain`` the entries (by place) that led to it, first one first, empty without recursion.
+    from 1 in which it fired; ``chain`` the entries (by place) that led to it, first one first.
     ``order`` is the insertion order, ``depth`` and ``role`` count for the position at_depth, ``outlet`` for outlet.
-    ``probability`` is in percent, ``chance`` 0 to 1 to win its inclusion group. ``notes``: what was left out of account.
+    ``probability`` is in percent, ``chance`` 0 to 1 to win its inclusion group. ``notes``: what was not looked at.
     """
 
     index: int

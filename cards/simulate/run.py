@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from math import ceil
 
 from cards.card import Book, Card
 from cards.simulate.effects import Timed
 from cards.simulate.groups import contest, roll
 from cards.simulate.record import LOGICS, Record, books_records, in_scan_order
-from cards.simulate.result import FIRED, Reason
+from cards.simulate.result import Reason
 from cards.simulate.scan import Match, Scan
 from cards.simulate.settings import Message, Settings
+from cards.simulate.verdict import Tokens, Verdict, where
 
 AND_ANY, NOT_ALL, NOT_ANY, AND_ALL = range(4)
 
@@ -29,39 +28,6 @@ class State(Enum):
     INITIAL = 1
     RECURSION = 2
     FURTHER_BACK = 3
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a step makes of one entry."""
-
-    reason: Reason
-    detail: str
-    match: Match | None = None
-    secondary: tuple[Match, ...] = ()
-    step: int = 0
-    chance: float | None = None
-
-    @property
-    def fires(self) -> bool:
-        """Whether it goes on to groups, dice and budget."""
-        return self.reason in FIRED
-
-
-class Tokens:
-    """A growing estimate, the same as `cards.text.estimate_tokens` of the joined texts."""
-
-    def __init__(self) -> None:
-        self.wide, self.other = 0, 0
-
-    def add(self, records: Iterable[Record]) -> None:
-        """Count the contents, each with a line end."""
-        for record in records:
-            self.wide += record.wide
-            self.other += len(record.content) - record.wide + 1
-
-    def __int__(self) -> int:
-        return self.wide + ceil(self.other / 4)
 
 
 class Run:
@@ -120,9 +86,9 @@ class Run:
 
     def _following(self, state: State, talking: bool) -> State | None:
         """What is scanned next, None to stop."""
-        if self.recursive and not self.overflowed:
-            if talking or (state is State.FURTHER_BACK and self.scan.has_entries):
-                return State.RECURSION
+        more = talking or (state is State.FURTHER_BACK and self.scan.has_entries)
+        if self.recursive and not self.overflowed and more:
+            return State.RECURSION
         settings = self.settings
         if self.overflowed or len(self.active) >= settings.min_activations:
             return None
@@ -265,15 +231,3 @@ class Run:
             return 0
         all_count = record.logic == AND_ALL and secondary == len(record.secondary)
         return primary + (secondary if record.logic == AND_ANY or all_count else 0)
-
-
-def where(match: Match, records: Sequence[Record]) -> str:
-    """In words where a key fired."""
-    if match.place == "card":
-        return f"the {match.source.replace('_', ' ')}"
-    if match.place == "entry" and match.index is not None:
-        title = records[match.index].title
-        return f"entry {title!r:.40}" if title else f"entry no. {match.index}"
-    if match.index is None:
-        return "any text"
-    return f"message {match.index}" if match.place == "message" else f"the speaker's name of message {match.index}"

@@ -49,7 +49,7 @@ class _Piece(NamedTuple):
 
     text: str
     place: Literal["message", "entry", "card"]
-    index: int | None
+    number: int | None
     source: str = ""
     lead: int = 0
     joiner: str = _JOINER  # what stands between it and the piece before
@@ -60,7 +60,8 @@ class _Joined:
 
     def __init__(self, pieces: Sequence[_Piece]) -> None:
         self.pieces = pieces
-        self.text = _MARK + "".join((piece.joiner if number else "") + piece.text for number, piece in enumerate(pieces))
+        joined = [f"{piece.joiner if place else _MARK}{piece.text}" for place, piece in enumerate(pieces)]
+        self.text = "".join(joined) or _MARK
         self._starts = [len(_MARK)]
         for before, piece in pairwise(pieces):
             self._starts.append(self._starts[-1] + len(before.text) + len(piece.joiner))
@@ -74,10 +75,10 @@ class _Joined:
         piece, offset = self.pieces[number], self._starts[number]
         inner = (start - offset, end - offset)
         if piece.lead and inner[0] < piece.lead and inner[1] <= piece.lead and start >= offset:
-            return Match(written, "name", piece.index)
+            return Match(written, "name", piece.number)
         within = start >= offset + piece.lead and inner[1] <= len(piece.text) and end > start
         own = (inner[0] - piece.lead, inner[1] - piece.lead) if within else None
-        return Match(written, piece.place, piece.index, piece.source, own)
+        return Match(written, piece.place, piece.number, piece.source, own)
 
     def depth_of(self, start: int) -> int:
         """The number of the piece that a place is in, from 0."""
@@ -120,7 +121,7 @@ class Scan:
             for key, span in self._index.find(piece.text).items():
                 if key not in self._entry_hits:
                     fresh.add(key)
-                    self._entry_hits[key] = Match(key.text, "entry", piece.index, span=span)
+                    self._entry_hits[key] = Match(key.text, "entry", piece.number, span=span)
         # SillyTavern joins what one step adds by line ends alone, without a mark.
         self._entries.extend([*pieces[:1], *(piece._replace(joiner="\n") for piece in pieces[1:])])
         if pieces:  # what was joined before is out of date

@@ -31,7 +31,7 @@ def work(work: Work) -> Card:
     completion, reply = _ask_for_card(work, prompt)
     card = build_card(work, prompt, completion, reply)
     work.show(WRITTEN, "checking the card")
-    findings = errors_of(card)
+    findings = errors_of(work, card)
     for round_ in range(int(work.option("repairs") or 0)):
         if not findings:
             break
@@ -47,7 +47,7 @@ def work(work: Work) -> Card:
             work.log("warning", "The mended card cannot be read; the one before it is kept.", reason=str(fault))
             break
         card = build_card(work, prompt, completion, reply)
-        findings = errors_of(card)
+        findings = errors_of(work, card)
     work.log("info", f"Wrote {card.name}.", provider=work.provider.name, model=completion.model)
     return card
 
@@ -60,9 +60,9 @@ def save(session: Session, work: Work, card: Card) -> Mapping[str, Any]:
     return {"character_id": character.id, "name": card.name}
 
 
-def errors_of(card: Card) -> list[Finding]:
+def errors_of(work: Work, card: Card) -> list[Finding]:
     """Return the findings that a card is sent back for. What is left of them is shown with the result."""
-    return [finding for finding in lint_card(card) if finding.severity == "E"]
+    return [finding for finding in lint_card(card, source=work.source) if finding.severity == "E"]
 
 
 def card_prompt(work: Work) -> Prompt:

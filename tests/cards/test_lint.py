@@ -7,7 +7,7 @@ import pytest
 
 from cards.card import Book, Card, Entry
 from cards.lint import RULES, Finding, lint_book, lint_card
-from tests.cards.test_lint_good import SMITH
+from tests.cards.test_lint_good import GERMAN, SMITH
 
 BOOK = SMITH.book or Book()
 LONG = "The long road winds on between the hills, and nobody counts the milestones any more. "
@@ -40,7 +40,6 @@ def found(subject: Card, **asked) -> list[Finding]:
 
 
 ENTRY = "character_book.entries[0]"
-CALLED = {"name": "Gull Rock", "keys": ("gull rock", "the rock")}
 
 # rule, card, what was asked for, field
 FIRES = [
@@ -274,6 +273,7 @@ PASSES = [
     ),
     ("C12", SMITH, {"language": "en"}),
     ("C12", SMITH, {"language": "fi"}),
+    ("C12", replace(GERMAN, personality="Stolz, stur, fleißig, " * 12 + "mutig."), {"language": "de"}),
     ("C12", card(personality="Blunt. She signs her work 刀鍛冶 now.", nickname="刀鍛冶"), {}),
     ("C12", card(personality='Blunt. Her blades bear the sign "刀" only.'), {}),
     ("C13", card(tags=("tag one", "b", "c", "d")), {}),
@@ -292,6 +292,9 @@ PASSES = [
     ("G04", greeting("You feel the heat of the coals. You feel her hand on your arm."), {}),
     ("G04", greeting("She waits until you answer, and asks what you think."), {}),
     ("G04", greeting("Before you say a word, she has the bundle. You could smile at that."), {}),
+    ("G04", greeting("She hopes {{user}} agrees, and likes how {{user}} smiles."), {}),
+    ("G04", greeting("She likes the way you smile, and the songs you love."), {}),
+    ("G04", card(first_mes="hey, you want pizza or not? you promised. i think you love the one with olives."), {}),
     ("G04", greeting("You answered her letter, and here you are."), {}),
     ("G04", greeting('"You agree, then," she says. "You want my help."'), {}),
     ("G04", card(first_mes="*She shrugs.* You want it back? You say it is yours. I believe you, friend."), {}),

@@ -6,11 +6,11 @@ from time import thread_time
 import pytest
 
 from cards.card import Book, Card, Entry
+from cards.keys import pattern_fault
 from cards.lint import lint_batch, lint_book, lint_card
-from cards.rules.patterns import pattern_fault
 from tests.cards.test_lint_good import SMITH
 
-MEGABYTE = 1_000_000
+LENGTH = 200_000  # characters: enough for what grows with the square to show
 SUBJECTS = ("Harbour", "Chapel", "Foundry", "Orchard", "Lighthouse", "Tollgate", "Archive", "Menagerie")
 
 
@@ -72,9 +72,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
-def test_a_megabyte_of_anything_takes_a_few_seconds_at_most(unit):
-    text = unit * (MEGABYTE // len(unit))
-    half = text[: MEGABYTE // 10]
+def test_a_long_text_of_anything_takes_a_moment(unit):
+    text = unit * (LENGTH // len(unit))
+    half = text[: LENGTH // 25]
     card = Card(
         name=half,
         nickname=half,
@@ -85,13 +85,13 @@ def test_a_megabyte_of_anything_takes_a_few_seconds_at_most(unit):
         mes_example=half,
         book=Book(entries=(Entry(name=half[:500], keys=("a", "b"), content=half),)),
     )
-    assert spent(lambda: lint_card(card, source=text)) < 6
-    assert spent(lambda: lint_batch([card, Card(name=f"{half}!", description=half)])) < 6
+    assert spent(lambda: lint_card(card, source=text)) < 2
+    assert spent(lambda: lint_batch([card, Card(name=f"{half}!", description=half)])) < 2
 
 
 def test_nested_braces_without_end_are_read_once():
-    text = "{{" * (MEGABYTE // 4) + "}}" * (MEGABYTE // 4)
-    assert spent(lambda: lint_card(replace(SMITH, description=text))) < 6
+    text = "{{" * (LENGTH // 4) + "}}" * (LENGTH // 4)
+    assert spent(lambda: lint_card(replace(SMITH, description=text))) < 2
 
 
 PATTERNS = [
@@ -116,8 +116,8 @@ PATTERNS = [
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_that_would_hang_a_chat_is_refused_at_once(pattern):
-    assert spent(lambda: pattern_fault(pattern)) < 1
-    assert pattern_fault(pattern)
+    assert spent(lambda: pattern_fault(f"/{pattern}/")) < 1
+    assert pattern_fault(f"/{pattern}/")
 
 
 SOUND = [
@@ -133,14 +133,14 @@ SOUND = [
 
 @pytest.mark.parametrize("pattern", SOUND)
 def test_an_ordinary_pattern_is_sound(pattern):
-    assert pattern_fault(pattern) == ""
+    assert pattern_fault(f"/{pattern}/") is None
 
 
 def test_a_book_of_hostile_patterns_is_done_in_seconds():
-    entries = tuple(Entry(name=f"E{n}", keys=(f"/.*a.*b{n}.*/", "b"), content="E") for n in range(2_000))
-    assert spent(lambda: lint_book(Book(entries=entries))) < 20
+    entries = tuple(Entry(name=f"E{n}", keys=(f"/.*a.*b{n}.*/", "b"), content="E") for n in range(500))
+    assert spent(lambda: lint_book(Book(entries=entries))) < 10
 
 
 def test_a_batch_of_two_thousand_cards_is_done_in_seconds():
     cards = [replace(SMITH, name=f"Ab{n:04}", book=None) for n in range(2_000)]
-    assert spent(lambda: lint_batch(cards)) < 20
+    assert spent(lambda: lint_batch(cards)) < 10
