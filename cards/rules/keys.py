@@ -49,10 +49,15 @@ def _faults(key: str, use_regex: bool, most: int) -> Iterator[tuple[str, str, tu
         yield f"has {len(key)} characters", f"use at most {most}", (most, len(key))
 
 
+def common_words(language: str) -> frozenset[str]:
+    """Words of a language (ISO 639-1) that nearly every message holds, in lower case: no keys by themselves."""
+    return listed(language, "common") | stop_words().get(language, frozenset())
+
+
 def telling(subject: Subject) -> Iterator[Fault]:
     """L04: no key that nearly every message holds, unless a second key or whole words narrow it."""
     least, language = subject.limits["entry"]["key_min_letters"], subject.written_in
-    common = listed(language, "common") | stop_words().get(language, frozenset())
+    common = common_words(language)
     for place, entry in entries(subject):
         if entry.constant or not entry.enabled or (entry.selective and any(entry.secondary_keys)):
             continue

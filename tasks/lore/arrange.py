@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cards.card import Book, Entry
+from cards.rules.keys import common_words
+from cards.text import language
 
 TIERS = {"world": 10, "event": 20, "faction": 30, "place": 40, "person": 50, "thing": 60}
 MOST_KEYS = 8
@@ -25,7 +27,8 @@ def arrange(name: str, written: Iterable[Mapping[str, Any]], most: int) -> Book 
     constants = 0
     entries: list[Entry] = []
     for entry in list(written)[:most]:
-        keys = choose_keys([entry["name"], *entry["keys"]], taken)
+        common = common_words(language(entry["content"]))
+        keys = choose_keys([entry["name"], *entry["keys"]], taken | common)
         constant = bool(entry["constant"]) and constants < MOST_CONSTANTS
         if not keys and not constant:
             continue  # nothing would ever bring it up
@@ -46,7 +49,10 @@ def arrange(name: str, written: Iterable[Mapping[str, Any]], most: int) -> Book 
 
 
 def choose_keys(offered: Sequence[str], taken: set[str]) -> list[str]:
-    """Return the keys that can be used: no commas (front ends split on them), none twice, none of another entry."""
+    """Return the keys that can be used: no commas (front ends split on them), none twice, none of ``taken``.
+
+    Those are the keys of other entries, and words so common that the entry would nearly always fire.
+    """
     kept: dict[str, str] = {}
     for key in offered:
         for part in key.split(","):
