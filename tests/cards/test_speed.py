@@ -17,7 +17,26 @@ from cards.lint import lint_book
 from cards.media import Media
 from cards.simulate import Message, simulate
 
-WORDS = "harbour bell salt crown ferry night glass heron tower ash reed ford lamp gull rope tide storm wolf".split()
+WORDS = [
+    "harbour",
+    "bell",
+    "salt",
+    "crown",
+    "ferry",
+    "night",
+    "glass",
+    "heron",
+    "tower",
+    "ash",
+    "reed",
+    "ford",
+    "lamp",
+    "gull",
+    "rope",
+    "tide",
+    "storm",
+    "wolf",
+]
 
 
 def prose(dice: random.Random, words: int) -> str:
