@@ -227,5 +227,5 @@ def lint(character_id: str) -> Any:
     with db.transaction() as session:
         character = characters.find_character(session, g.owner_id, character_id=character_id)
         card = characters.load_card(session, character)
-        source = jobs.source_of(session, character.job_id) if character.job_id else ""
-    return show_lint(lint_card(card, source=source))
+        origin = jobs.origin_of(session, character.job_id)
+    return show_lint(lint_card(card, source=origin.source, overrides=origin.lint))

@@ -21,7 +21,8 @@ def show_result(session: Session, job: Job) -> dict[str, Any]:
     book = books.book_of_character(session, character.id)
     entries = books.list_entries(session, book.id) if book else []
     files = artifacts.list_files(session, job.id)
-    findings = lint_card(card, source=jobs.source_of(session, job.id))
+    origin = jobs.origin_of(session, job.id)
+    findings = lint_card(card, source=origin.source, overrides=origin.lint)
     return {
         "job_id": job.id,
         "character_id": character.id,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, undefer
 from models.errors import NotFound, WrongState
 from models.ids import new_id
 from models.jobs import Job, JobLog, Step
+from models.profiles import ProfileVersion
 from models.services import moves
 from models.services.moves import Dispatch
 from models.states import TERMINAL, Status
@@ -118,6 +119,20 @@ def list_logs(session: Session, job_id: str, *, level: str | None, after: int, l
     return session.scalars(query.order_by(JobLog.id).limit(limit)).all()
 
 
-def source_of(session: Session, job_id: str) -> str:
-    """Return the source material that a job was given, or "" when the job is gone."""
-    return session.scalar(select(Job.request["source_material"].astext).where(Job.id == job_id)) or ""
+@dataclass(frozen=True)
+class Origin:
+    """What a card was made from: the source material, and the thresholds for lint of the profile it was made with."""
+
+    source: str = ""
+    lint: Mapping[str, Any] = field(default_factory=dict)
+
+
+def origin_of(session: Session, job_id: str | None) -> Origin:
+    """Return what the card of a job was made from; nothing is known where the job is gone (None)."""
+    version = (ProfileVersion.profile_id == Job.profile_id) & (ProfileVersion.version == Job.profile_version)
+    row = session.execute(
+        select(Job.request["source_material"].astext, ProfileVersion.config["lint"])
+        .outerjoin(ProfileVersion, version)
+        .where(Job.id == job_id)
+    ).one_or_none()
+    return Origin() if row is None else Origin(row[0] or "", row[1] or {})

@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from cards.card import Card
+from cards.errors import CardError
 from cards.lint import Finding, lint_card
 from cards.names import safe_card_name
 from cards.read import read_card
@@ -16,6 +17,7 @@ from models.db import Session
 from models.services import characters
 from providers.base import BadOutput, Completion, Prompt
 from tasks import prompts, replies
+from tasks.errors import StepFailed
 from tasks.work import Work
 from tasks.writing.shapes import CARD
 
@@ -62,7 +64,11 @@ def save(session: Session, work: Work, card: Card) -> Mapping[str, Any]:
 
 def errors_of(work: Work, card: Card) -> list[Finding]:
     """Return the findings that a card is sent back for. What is left of them is shown with the result."""
-    return [finding for finding in lint_card(card, source=work.source) if finding.severity == "E"]
+    try:
+        findings = lint_card(card, source=work.source, overrides=work.claim.config.get("lint"))
+    except CardError as error:
+        raise StepFailed("VALIDATION_ERROR", f"The profile's thresholds for lint cannot be used: {error}") from error
+    return [finding for finding in findings if finding.severity == "E"]
 
 
 def card_prompt(work: Work) -> Prompt:
