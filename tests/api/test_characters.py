@@ -10,11 +10,16 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from cards.card import Card
 from cards.files import read_file
 from cards.formats import BOOK_FORMATS, FORMATS, render
 from cards.media import Media
+from models.profiles import ProfileVersion
+from models.services import characters
+from models.services.profiles import DEFAULT_PROFILE
 from tests.cards.test_lossless import MEDIA, picture
 from tests.cards.tricky import FILES
+from tests.engine import jobs as work
 
 IMPORT = "/api/v2/characters/import"
 CARD = FILES["every field of V3"].content
@@ -137,6 +142,26 @@ def test_lint_says_what_to_mend(client: FlaskClient) -> None:
     found = client.get(f"/api/v2/characters/{imported(client)['character_id']}/lint").json
     assert found["score"]["overall"] <= 100
     assert {"rule", "severity", "field", "span", "message", "fix"} == set(found["findings"][0])
+
+
+def test_lint_takes_its_thresholds_from_the_profile_and_knows_the_source(
+    client: FlaskClient, database: Any, owner: str
+) -> None:
+    job = work.open_job(
+        owner, request={"source_material": "Ada is 36 years old and keeps the accounts.", "options": {}}
+    )
+    card = Card(name="Ada", description="Ada is 41 years old and keeps the accounts.", first_mes="Well?")
+    with database.transaction() as session:
+        character = characters.save_character(session, owner, job.job_id, card).id
+
+    def rules() -> set[str]:
+        return {finding["rule"] for finding in client.get(f"/api/v2/characters/{character}/lint").json["findings"]}
+
+    assert {"C10", "C13"} <= rules()
+    with database.transaction() as session:
+        version = session.get(ProfileVersion, (DEFAULT_PROFILE, 1))
+        version.config = {**version.config, "lint": {"off": ["C13"]}}
+    assert "C13" not in rules()
 
 
 def test_somebody_elses_character_is_not_there(client: FlaskClient, stranger: FlaskClient) -> None:
