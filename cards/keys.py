@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from cards.pattern import NotPattern, parse
 from cards.pattern_chars import CLASSES, NotKnown, source_of
-from cards.pattern_cost import is_exponential, required, steps
+from cards.pattern_cost import required, steps, worst_steps
 from cards.pattern_tree import Node, python_source
 
 STEPS = 20_000_000  # of one search: a few tenths of a second at worst
@@ -30,6 +30,7 @@ _BLANK = re.compile(source_of(CLASSES["s"]))
 _WORD_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _SAMPLE = 'The old captain, 34, asked again: "Who keeps the lamp?" Nobody knows; rain falls on Harbour Street.\n'
 _MESSAGE = "\x01Mara: " + _SAMPLE * 6
+_REPEATED, _ENDLESS = 300, 3e10  # characters of the same kind, and steps that nobody waits for
 _SLOW = 5_000_000  # steps on 10,000 characters of chat: about 50 ms
 
 Span = tuple[int, int]
@@ -68,9 +69,12 @@ class Search(NamedTuple):
     searched: int
 
 
-def compile_key(key: str, *, case_sensitive: bool = False, whole_words: bool = True) -> Key:
-    """The key for searching. Macros are the caller's affair; whole words count for keys without a blank only."""
-    text = clean(key).strip()
+def compile_key(key: str, *, case_sensitive: bool = False, whole_words: bool = True, trimmed: bool = True) -> Key:
+    """The key for searching. Macros are the caller's affair; whole words count for keys without a blank only.
+
+    A key of nothing but blanks fires on everything when it is ``trimmed``, as it does in SillyTavern.
+    """
+    text = clean(key).strip() if trimmed else clean(key)
     if pattern := _pattern(text):
         return Key(text, case_sensitive=True, whole_words=False, pattern=pattern)
     text = text if case_sensitive else fold(text)
@@ -161,8 +165,8 @@ def _pattern(key: str) -> Pattern | None:
     except (NotKnown, re.error, RecursionError, OverflowError) as error:
         return Pattern(key, None, None, ignore_case, sticky, str(error))
     fault = ""
-    if is_exponential(tree, pattern, ignore_case=ignore_case):
-        fault = "a repetition in it can split the same letters in many ways, so that it may never end"
+    if worst_steps(tree, pattern, _REPEATED, ignore_case=ignore_case) > _ENDLESS:
+        fault = "its repetitions can split the same letters in many ways, so that it may never end"
     literal = required(tree)
     return Pattern(key, tree, compiled, ignore_case, sticky, fault, literal.lower() if ignore_case else literal)
 

@@ -18,6 +18,7 @@ _QUANTIFIER = re.compile(r"\{(\d{1,9})(,(\d{1,9})?)?\}")
 _DEEPEST = 50  # groups within groups: more would only strain the stack
 _MOST_COUNT = 1_000
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "0": "\0"}
+_SYNTAX = "^$\\.*+?()[]{}|/"  # all that may be escaped with the flag u, and - within a class
 _GROUP_KINDS = ("(?:", "(?=", "(?!", "(?<=", "(?<!")
 
 
@@ -134,7 +135,7 @@ class _Reader:
         char = self.text[self.place]
         if char in "bB":
             self.place += 1
-            return Place(rf"(?a:\{char})")
+            return Place(r"(?a:\b)" if char == "b" else r"(?!(?a:\b))")
         if char in "123456789" or (char == "k" and (self.named or self.unicode)):
             raise NotKnown("it refers back to a group")
         found = self._set_escape()
@@ -167,7 +168,7 @@ class _Reader:
             if int(found[1], 16) > 0x10FFFF:
                 raise NotPattern("there is no character of that number")
             return chr(int(found[1], 16))
-        if char not in _CONTROLS and self.unicode and (char.isalnum() or char == "_"):
+        if self.unicode and char not in _CONTROLS and char not in _SYNTAX:
             raise NotPattern(f"with the flag u there is no \\{char}")
         return _CONTROLS.get(char, char)
 

@@ -61,10 +61,10 @@ def required(tree: Node) -> str:
     return max((part for part in _joined(tree) if isinstance(part, str)), key=len, default="")
 
 
-def is_exponential(tree: Node, pattern: str, *, ignore_case: bool) -> bool:
-    """Whether there may be texts in which each further letter doubles the time of a search."""
+def worst_steps(tree: Node, pattern: str, size: int, *, ignore_case: bool) -> float:
+    """How many steps a search may take in any text of so many characters; infinite for exponential growth."""
     alphabet = _LETTERS | frozenset(pattern)
-    return _Measure(None, alphabet, 100, ignore_case=ignore_case).search(tree) == inf
+    return _Measure(None, alphabet, size, ignore_case=ignore_case).search(tree)
 
 
 class _Measure:

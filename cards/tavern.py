@@ -75,7 +75,7 @@ def as_json(default: Any) -> Any:
 def told(entry: Entry, index: int) -> Extensions:
     """The settings that are always written, as they are when the entry at ``index`` says nothing of its own."""
     defaults = {name: each.default for name, each in SETTINGS.items() if each.told}
-    defaults |= {"position": PLACES.index(entry.position), "display_index": index}
+    defaults |= {"position": int(entry.position != PLACES[0]), "display_index": index}
     if entry.case_sensitive is not None:
         defaults["case_sensitive"] = entry.case_sensitive  # SillyTavern reads it here only
     return defaults

@@ -12,7 +12,7 @@ from cards.graph.closure import Weights, components, reached, shortest_cycle
 from cards.graph.edges import Edge, Firing, edges_of, is_always_on, is_used
 from cards.graph.overlaps import Collision, Shadow, allowed_overlaps, collisions, shadows
 from cards.graph.twins import Twins, twins
-from cards.simulate.record import Record, books_records
+from cards.simulate.record import Record, records_of
 from cards.simulate.settings import Settings
 from cards.text import estimate_tokens
 
@@ -101,7 +101,7 @@ def analyse(
     ``texts`` are what a chat may hold (messages, the fields of the card): with them dead entries are told.
     """
     settings = settings or Settings()
-    records = books_records(book, settings, settings.char or char)
+    records = records_of(book, settings, settings.char or char)
     edges, complete = edges_of(records)
     recursive = settings.recursive_for(book)
     neighbours: list[list[int]] = [[] for _ in records]

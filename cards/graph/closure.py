@@ -33,10 +33,10 @@ def components(neighbours: Neighbours) -> list[list[int]]:
                 if path:
                     lowest[path[-1][0]] = min(lowest[path[-1][0]], lowest[node])
                 if lowest[node] == number[node]:
-                    place = stack.index(node, max(0, len(stack) - len(waiting)))
-                    found.append(stack[place:])
-                    waiting.difference_update(stack[place:])
-                    del stack[place:]
+                    found.append([])
+                    while not found[-1] or found[-1][-1] != node:
+                        found[-1].append(stack.pop())
+                    waiting.difference_update(found[-1])
             elif following not in number:
                 number[following] = lowest[following] = len(number)
                 stack.append(following)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from typing import Any
 
 from cards.card import Book, Entry
@@ -17,19 +15,19 @@ from cards.simulate import Settings
 from cards.simulate.settings import expand
 from cards.text_blocks import stop_words
 
-_FIGURES: Mapping[str, Any] = json.loads(files("cards").joinpath("data/lint_book.json").read_text(encoding="utf-8"))
 _ANALYSIS = "_book_analysis"  # where a subject keeps what all these rules look at
 _DO_NOT_NAME = 5  # entries that a message lists at most
 
 
 def figures(subject: Subject) -> Mapping[str, Any]:
-    """The thresholds of these rules, with the profile's on top."""
-    return {**_FIGURES["book"], **subject.limits.get("book", {})}
+    """The thresholds of these rules."""
+    section: Mapping[str, Any] = subject.limits["book"]
+    return section
 
 
 def settings_of(subject: Subject) -> Settings:
     """The front end that the book is judged for."""
-    return Settings(match_whole_words=bool(figures(subject)["match_whole_words"]))
+    return Settings(match_whole_words=figures(subject)["match_whole_words"])
 
 
 def analysis_of(subject: Subject) -> Analysis:

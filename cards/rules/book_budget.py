@@ -44,7 +44,7 @@ def _premise(place: str, enabled: list[Entry], names: list[str]) -> Iterator[Fau
 
 
 def constant_cost(subject: Subject) -> Iterator[Fault]:
-    """B05: the constants fit the budget. Without a budget of its own a book is held to the front end's, as a warning."""
+    """B05: the constants fit the budget. A book without one is held to that of the front end, as a warning."""
     if subject.book is None:
         return
     budget, tokens = settings_of(subject).budget_for(subject.book), analysis_of(subject).constant_tokens

@@ -12,7 +12,7 @@ from cards.rules import Fault, Subject, entries, texts
 from cards.rules.book import figures, root
 from cards.rules.entry import title_of
 from cards.rules.wording import sentences, words
-from cards.text import proper_nouns
+from cards.text import language, proper_nouns
 from cards.text_blocks import stop_words
 
 _READ = 200_000  # characters of source and card that names are looked for in
@@ -33,10 +33,13 @@ def coverage(subject: Subject) -> Iterator[Fault]:
     own = subject.book.extensions.get(OWN)
     accepted = own.get("no_entry", ()) if isinstance(own, Mapping) else ()
     known |= _folded_words(" ".join(map(str, accepted)))
+    german = language(told[:_READ]) == "de"
     gaps = [
         noun
         for noun in proper_nouns(told[:_READ])
         if noun.count >= limits["mentions"]
+        and not re.search(r"[.!?]\s", noun.name)  # two sentences, taken for one name
+        and (noun.kind in ("person", "place") or not german)  # German writes every noun like a name
         and not any(_folded_words(name) & known for name in (noun.name, *noun.aliases))
     ]
     for noun in gaps[: limits["gaps_most"]]:

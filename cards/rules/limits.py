@@ -16,7 +16,7 @@ _REQUIRABLE = (
     *("name", "description", "personality", "scenario", "first_mes", "mes_example", "system_prompt"),
     *("post_history_instructions", "creator_notes", "creator", "nickname"),
 )
-_OPEN = ("cliches.phrases",)  # tables that may get further names
+_OPEN = ("cliches.phrases", "book.targets")  # tables that may get further names
 _MOST_ITEMS = 1_000
 _MOST_LETTERS = 200
 
@@ -60,7 +60,8 @@ def _table(known: Mapping[str, Any], given: Any, place: str) -> dict[str, Any]:
         here = f"{place}.{name}"
         if name not in known and place not in _OPEN:
             raise CardError(f"{here}: there is no such figure; there are {', '.join(known)}")
-        table[name] = _value(known.get(name, []), value, here)
+        alike = next(iter(known.values()), [])  # a further name of an open table takes what the others take
+        table[name] = _value(known.get(name, alike), value, here)
     return table
 
 
@@ -72,6 +73,10 @@ def _value(known: Any, given: Any, place: str) -> Any:
     if isinstance(known, str):
         if not isinstance(given, str) or len(given) > _MOST_LETTERS:
             raise CardError(f"{place}: give a text of at most {_MOST_LETTERS} characters, not {given!r:.40}")
+        return given
+    if isinstance(known, bool):
+        if not isinstance(given, bool):
+            raise CardError(f"{place}: give true or false, not {given!r:.40}")
         return given
     return _number(known, given, place)
 

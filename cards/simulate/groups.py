@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from cards.simulate.effects import Timed
 from cards.simulate.record import Record
 from cards.simulate.settings import Settings
 
@@ -39,16 +40,16 @@ def contest(
     fired: Sequence[Record],
     active: Collection[Record],
     settings: Settings,
-    sticky: Collection[int],
+    timed: Timed,
     score: Callable[[Record], int],
 ) -> Contest:
-    """Let the groups among ``fired`` decide; ``active`` are in the prompt already, ``sticky`` stay on (by place)."""
+    """Let the groups among ``fired`` decide; ``active`` are in the prompt already."""
     result = Contest(list(fired))
     groups: dict[str, list[Record]] = {}
     for record in fired:
         for name in record.groups:
             groups.setdefault(name, []).append(record)
-    held = _keep_sticky(groups, sticky, result)
+    held = _keep_sticky(groups, timed, result)
     for name, members in groups.items():
         if name not in held:
             _keep_best_scores(name, members, settings, score, result)
@@ -64,13 +65,18 @@ def contest(
     return result
 
 
-def _keep_sticky(groups: dict[str, list[Record]], sticky: Collection[int], result: Contest) -> set[str]:
-    """Entries that stay on win their groups; the names of these."""
-    held = {name for name, members in groups.items() if any(record.index in sticky for record in members)}
-    for name in held:
-        for record in groups[name]:
-            if record.index not in sticky:
+def _keep_sticky(groups: dict[str, list[Record]], timed: Timed, result: Contest) -> set[str]:
+    """Entries that stay on win their groups; the names of these.
+
+    One that stays on while its cooldown runs already is lost all the same, as it is in SillyTavern.
+    """
+    held = {name for name, members in groups.items() if any(record.index in timed.sticky for record in members)}
+    for name, members in groups.items():
+        for record in members:
+            if name in held and record.index not in timed.sticky:
                 result.remove(record, f"an entry that stays on holds group {name!r:.40}")
+            elif record.index in timed.cooldown:
+                result.remove(record, f"it stays on, but pauses in group {name!r:.40}")
     return held
 
 

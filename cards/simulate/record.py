@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -39,12 +38,13 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "match_creator_notes": "creator_notes",
     }
 )
+_HUGE = 1e15  # no setting means such a number; not a number at all is not below it either
 _DECORATORS = ("@@activate", "@@dont_activate")  # all that SillyTavern knows
 
 
 @dataclass(frozen=True)
 class KeyUse:
-    """A key as it is written, and as it is searched: with macros replaced, and for scores without."""
+    """A key as it is written, and as it is searched: with macros replaced; for scores as it stands, blanks too."""
 
     written: str
     key: Key | None  # None: empty, never fires
@@ -174,15 +174,16 @@ def split_decorators(content: str) -> tuple[list[str], str]:
     return found, content
 
 
-def books_records(book: Book, settings: Settings, char: str) -> list[Record]:
+def records_of(book: Book, settings: Settings, char: str) -> list[Record]:
     """All entries of a book in its order."""
     return [record_of(entry, index, settings, char) for index, entry in enumerate(book.entries)]
 
 
 def _key_use(written: str, case: bool, whole: bool, char: str, user: str) -> KeyUse:
-    bare = compile_key(written, case_sensitive=case, whole_words=whole)
+    key = bare = compile_key(written, case_sensitive=case, whole_words=whole, trimmed=False)
     filled = expand(written, char, user)
-    key = bare if filled == written else compile_key(filled, case_sensitive=case, whole_words=whole)
+    if filled != written or written != written.strip():
+        key = compile_key(filled, case_sensitive=case, whole_words=whole)
     return KeyUse(written, key if filled else None, bare)
 
 
@@ -206,5 +207,5 @@ def _flag(value: Any, default: bool) -> bool:
 
 
 def _number(value: Any, default: float) -> float:
-    right = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    right = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
     return value if right else default

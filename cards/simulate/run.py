@@ -13,7 +13,7 @@ from enum import Enum
 from cards.card import Book, Card
 from cards.simulate.effects import Timed
 from cards.simulate.groups import contest, roll
-from cards.simulate.record import LOGICS, Record, books_records, in_scan_order
+from cards.simulate.record import LOGICS, Record, in_scan_order, records_of
 from cards.simulate.result import Reason
 from cards.simulate.scan import Match, Scan
 from cards.simulate.settings import Message, Settings
@@ -36,7 +36,7 @@ class Run:
     def __init__(self, book: Book, messages: Sequence[Message], settings: Settings, card: Card | None) -> None:
         self.settings = settings
         self.char = settings.char or (card.name if card else "")
-        self.records = books_records(book, settings, self.char)
+        self.records = records_of(book, settings, self.char)
         self.order = in_scan_order(self.records)
         self.rank = {record.index: rank for rank, record in enumerate(self.order)}
         self.depth, self.budget = settings.depth_for(book), settings.budget_for(book)
@@ -72,14 +72,15 @@ class Run:
             tried = self._admit(fired, state)
             talking = [record for record in tried if not record.prevent_recursion]
             following = self._following(state, bool(talking))
+            whole = following is not state
             if following is None and levels:
-                following, self._level = State.RECURSION, levels.pop(0)
-                whole = True
-            else:
-                whole = following is not state or following is State.FURTHER_BACK
+                following, self._level, whole = State.RECURSION, levels.pop(0), True
             if following:
                 fresh = self.scan.add(talking)
-                self._spent.add(talking)
+                if len(talking) > 1 or any(record.content for record in talking):  # the line ends between count
+                    self._spent.add(talking)
+                if following is State.FURTHER_BACK:
+                    fresh |= self.scan.first_at(self.depth)
                 again = [record for record in fired if record.index not in self.active]
                 candidates = self.order if whole else self._touched(fresh, again)
             state = following
@@ -183,12 +184,10 @@ class Run:
                 scores[record.index] = self._score(record, entries=state is not State.FURTHER_BACK)
             return scores[record.index]
 
-        result = contest(fired, self.active.values(), self.settings, self.timed.sticky, score)
+        result = contest(fired, self.active.values(), self.settings, self.timed, score)
         for index, why in result.lost.items():
             self._set(index, "group", why)
-        spent = Tokens()
-        spent.wide, spent.other = self._spent.wide, self._spent.other
-        tried = []
+        new, tried = Tokens(), []
         for record in result.left:
             if self.overflowed and not record.ignore_budget:
                 self._set(record.index, "budget", f"the budget of {self.budget} tokens was used up before it")
@@ -199,10 +198,11 @@ class Run:
                 self._set(record.index, "probability", f"its chance of {record.probability:g} % failed")
                 continue
             tried.append(record)
-            spent.add([record])
-            if not record.ignore_budget and int(spent) >= self.budget:
+            new.add([record])
+            spent = int(self._spent) + int(new)
+            if not record.ignore_budget and spent >= self.budget:
                 self.overflowed = True
-                self._set(record.index, "budget", f"with it there would be {int(spent)} of {self.budget} tokens")
+                self._set(record.index, "budget", f"with it there would be {spent} of {self.budget} tokens")
                 continue
             self.active[record.index] = record
             if record.index in result.chances:

@@ -6,6 +6,7 @@ Source: SillyTavern, ``public/scripts/world-info.js`` (``WorldInfoBuffer``).
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -103,6 +104,7 @@ class Scan:
         self._whole = settings.min_activations > 0  # windows grow step by step: search all messages once
         self._joined: dict[tuple[Any, ...], _Joined] = {}
         self._hits: dict[tuple[Any, ...], Mapping[Key, Span]] = {}
+        self._by_depth: defaultdict[int, set[Key]] | None = None
         self._entries: list[_Piece] = []
         self._entry_hits: dict[Key, Match] = {}
         self._found: dict[tuple[Any, ...], Match | None] = {}
@@ -129,6 +131,15 @@ class Scan:
             self._found = {place: match for place, match in self._found.items() if not place[3]}
         return fresh
 
+    def first_at(self, depth: int) -> set[Key]:
+        """The plain keys that a scan of so many messages finds and one of fewer does not."""
+        if self._by_depth is None:
+            shown = len(self._messages)
+            self._by_depth = defaultdict(set)
+            for key, span in self._hits_in(shown).items():
+                self._by_depth[self._window(shown).depth_of(span[0]) + 1].add(key)
+        return self._by_depth[depth]
+
     def find(self, use: KeyUse, record: Record, depth: int, *, entries: bool, bare: bool = False) -> Match | None:
         """Where a key of the entry fires in the last ``depth`` messages and, with ``entries``, in what has fired."""
         key = use.bare if bare else use.key
@@ -146,12 +157,15 @@ class Scan:
     def _in_messages(self, key: Key, depth: int) -> Match | None:
         shown = len(self._messages) if self._whole else min(depth, len(self._messages))
         joined = self._window(shown)
-        if ("window", shown) not in self._hits:
-            self._hits["window", shown] = self._index.find(joined.text)
-        span = self._hits["window", shown].get(key)
+        span = self._hits_in(shown).get(key)
         if span is None or (joined.depth_of(span[0]) >= depth and key.text):
             return None
         return joined.match(key.text, span)
+
+    def _hits_in(self, depth: int) -> Mapping[Key, Span]:
+        if ("window", depth) not in self._hits:
+            self._hits["window", depth] = self._index.find(self._window(depth).text)
+        return self._hits["window", depth]
 
     def _in_card(self, key: Key, sources: Sequence[str]) -> Match | None:
         for source in sources:

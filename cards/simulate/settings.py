@@ -6,13 +6,15 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from cards.card import Book
+from cards.card import Book, Number
 from cards.errors import CardError
 
 MOST_DEPTH = 1_000  # messages: SillyTavern looks no further back
+MOST_NAME = 200  # characters
 MOST_CHARACTERS = 4_000_000  # of all messages together
 TRIGGERS = ("normal", "continue", "impersonate", "swipe", "regenerate", "quiet")
 
+_HUGE = 1e15
 _USER = re.compile(r"\{\{user\}\}|<USER>", re.IGNORECASE)
 _CHAR = re.compile(r"\{\{char\}\}|<(?:BOT|CHAR)>", re.IGNORECASE)
 
@@ -97,13 +99,13 @@ class Settings:
 
     def depth_for(self, book: Book) -> int:
         """How many messages are scanned."""
-        own = book.scan_depth if self.follow_book else None
+        own = _sane(book.scan_depth) if self.follow_book else None
         depth = self.scan_depth if self.scan_depth is not None else 2 if own is None else int(own)
         return max(0, min(depth, MOST_DEPTH))
 
     def budget_for(self, book: Book) -> int:
         """The budget in tokens; entries are cut where they reach it."""
-        own = book.token_budget if self.follow_book else None
+        own = _sane(book.token_budget) if self.follow_book else None
         if self.token_budget is not None or own is not None:
             return int(self.token_budget if self.token_budget is not None else own or 0)
         budget = int(self.budget_percent * max(0, self.context - self.reply) / 100 + 0.5) or 1
@@ -115,10 +117,19 @@ class Settings:
         return self.recursive if self.recursive is not None else True if own is None else own
 
 
+def _sane(value: Number | None) -> Number | None:
+    """A book's own figure, None where it is none that can be meant."""
+    return value if value is not None and 0 <= value < _HUGE else None
+
+
 def expand(text: str, char: str, user: str) -> str:
-    """The text with the names for ``{{char}}`` and ``{{user}}``; a name that is not known ("") leaves the macro."""
+    """The text with the names for ``{{char}}`` and ``{{user}}``; a name that is not known ("") leaves the macro.
+
+    Of a name no more than 200 characters: a long one in a text of macros would take all memory.
+    """
     if "{{" not in text and "<" not in text:
         return text
+    char, user = char[:MOST_NAME], user[:MOST_NAME]
     if char:
         text = _CHAR.sub(lambda _: char, text)
     return _USER.sub(lambda _: user, text) if user else text

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tavern_card import parse_card
 
 from cards.book import from_book, to_book
-from cards.entry import strip_decorators
 from cards.card import Book, Card, Entry
+from cards.entry import strip_decorators
 from cards.errors import CardError
 from cards.formats import BOOK_FORMATS, FORMATS, render, suffix
 from cards.loss import FRONTENDS
@@ -344,9 +344,9 @@ def test_the_formats_are_known_by_name():
 
 
 def test_the_command_line_offers_the_formats_that_there_are():
-    assert main.FORMATS == tuple(FORMATS)
-    assert main.BOOK_FORMATS == tuple(BOOK_FORMATS)
-    assert offline.FRONTENDS == tuple(FRONTENDS)
+    assert tuple(FORMATS) == main.FORMATS
+    assert tuple(BOOK_FORMATS) == main.BOOK_FORMATS
+    assert tuple(FRONTENDS) == offline.FRONTENDS
 
 
 def test_files_of_one_extension_are_told_apart():

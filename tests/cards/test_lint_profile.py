@@ -77,6 +77,7 @@ def test_nothing_of_one_profile_stays_for_the_next():
 
 
 REFUSED = [
+    ({"book": {"match_whole_words": 1}}, "book.match_whole_words: give true or false"),
     ({"cards": {}}, "cards: there is no such section"),
     ({"rules": {}}, "rules: there is no such section"),
     ({"card": []}, r"card: give an object"),
