@@ -12,7 +12,7 @@ from api.files import send
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of
-from api.results import show_result
+from api.results import find_made, show_made
 from models import db
 from models.jobs import Job, Step
 from models.services import again, artifacts, calls, jobs, stops
@@ -65,7 +65,8 @@ def result(job_id: str) -> Any:
     """Take what a finished job made: card, lorebook, findings, usage, files."""
     with db.transaction() as session:
         job = jobs.find_completed(session, g.owner_id, job_id)
-        return show_result(session, job)
+        made = find_made(session, job)
+    return show_made(made)
 
 
 @blueprint.get("/<job_id>/logs")

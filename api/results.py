@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from api import links
 from api.shapes import show_book
+from cards.card import Card
 from cards.lint import lint_card, score
 from cards.loss import losses
 from cards.v3 import to_v3
+from models.artifacts import Artifact
+from models.books import Book, Entry
+from models.characters import Character
 from models.db import Session
 from models.jobs import Job
 from models.services import artifacts, books, calls, characters, jobs
+from models.services.calls import Totals
+from models.services.jobs import Origin
 
 
-def show_result(session: Session, job: Job) -> dict[str, Any]:
-    """Return a completed job's result."""
+@dataclass(frozen=True)
+class Made:
+    """What a completed job made, as it was found; checking it takes a moment, so that comes after the transaction."""
+
+    job_id: str
+    character: Character
+    card: Card
+    book: Book | None
+    entries: Sequence[Entry]
+    files: Sequence[Artifact]
+    usage: Totals
+    origin: Origin
+
+
+def find_made(session: Session, job: Job) -> Made:
+    """Return what a completed job made."""
     character = characters.find_character(session, job.owner_id, job_id=job.id)
-    card = characters.load_card(session, character)
     book = books.book_of_character(session, character.id)
-    entries = books.list_entries(session, book.id) if book else []
-    files = artifacts.list_files(session, job.id)
-    origin = jobs.origin_of(session, job.id)
-    findings = lint_card(card, source=origin.source, overrides=origin.lint)
+    return Made(
+        job_id=job.id,
+        character=character,
+        card=characters.load_card(session, character),
+        book=book,
+        entries=books.list_entries(session, book.id) if book else [],
+        files=artifacts.list_files(session, job.id),
+        usage=calls.job_totals(session, job.id),
+        origin=jobs.origin_of(session, job.id),
+    )
+
+
+def show_made(made: Made) -> dict[str, Any]:
+    """Return what a completed job made, checked, for the wire."""
+    findings = lint_card(made.card, source=made.origin.source, overrides=made.origin.lint)
     return {
-        "job_id": job.id,
-        "character_id": character.id,
-        "name": character.name,
-        "card": to_v3(card),
-        "book": show_book(book, len(entries), entries=entries) if book else None,
+        "job_id": made.job_id,
+        "character_id": made.character.id,
+        "name": made.character.name,
+        "card": to_v3(made.card),
+        "book": show_book(made.book, len(made.entries), entries=made.entries) if made.book else None,
         "lint": findings,
         "score": score(findings),
-        "usage": vars(calls.job_totals(session, job.id)),
-        "artifacts": [show_file(job.id, file) | {"losses": losses(card, file.format)} for file in files],
+        "usage": vars(made.usage),
+        "artifacts": [show_file(made.job_id, file) | {"losses": losses(made.card, file.format)} for file in made.files],
     }
 
 

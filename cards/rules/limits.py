@@ -60,7 +60,7 @@ def _table(known: Mapping[str, Any], given: Any, place: str) -> dict[str, Any]:
         here = f"{place}.{name}"
         if name not in known and place not in _OPEN:
             raise CardError(f"{here}: there is no such figure; there are {', '.join(known)}")
-        alike = next(iter(known.values()), [])  # a further name of an open table takes what the others take
+        alike: Any = next(iter(known.values()), [])  # a further name of an open table takes what the others take
         table[name] = _value(known.get(name, alike), value, here)
     return table
 
