@@ -72,9 +72,12 @@ def read(book_id: str) -> Any:
 @blueprint.arguments(BookBodySchema)
 @blueprint.response(200, BookSummarySchema)
 def edit(body: dict[str, Any], book_id: str) -> Any:
-    """Edit a lorebook; needs If-Match. With `entries` these replace all that it has."""
+    """Edit a lorebook; needs If-Match.
+
+    With `entries` these replace all that it has. One with the `id` of an entry that is there stays that entry.
+    """
     given = body.pop("entries", None)
-    entries = None if given is None else [entry_of_body(entry) for entry in given]
+    entries = None if given is None else [(entry.pop("id", None), entry_values(entry)) for entry in given]
     with db.transaction() as session:
         book = books.edit_book(session, g.owner_id, book_id, expected_version(), body, entries)
         counts = books.count_entries(session, [book_id])
@@ -174,14 +177,16 @@ def find(body: dict[str, Any], book_id: str) -> Any:
 @blueprint.response(200, SimulationSchema)
 def try_out(body: dict[str, Any], book_id: str) -> Any:
     """Try a lorebook on a chat: which entries fire, why, and which the budget cuts, as SillyTavern has it."""
-    messages = [message_of(message) for message in body.pop("messages")]
+    body_messages = body.pop("messages")
     with db.transaction() as session:
         row = books.find_book(session, g.owner_id, book_id)
-        book = books.load_book(session, row)
-        ids = [entry.id for entry in books.list_entries(session, book_id)]
+        rows = books.list_entries(session, book_id)
         card = characters.card_of_book(session, row)
+    ids = [entry.id for entry in rows]
     try:
-        found = simulate(book, messages, settings=settings_of(body), card=card).to_dict()
+        settings = settings_of(body)
+        messages = [message_of(message, settings, card) for message in body_messages]
+        found = simulate(books.book_of(row, rows), messages, settings=settings, card=card).to_dict()
     except CardError as error:
         raise Invalid(str(error), details={"settings": [str(error)]}) from error
     for group in ("activated", "cut", "skipped"):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from flask import g, request
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
+import logs
 from api import links
-from api.etags import with_etag
+from api.etags import expected_version, with_etag
 from api.files import BINARY, body, send
 from api.json import Blueprint, Parser
 from api.lint import show_lint
@@ -39,9 +42,11 @@ from schemas.characters import (
     PortraitSchema,
 )
 
+log = logs.get(__name__)
 blueprint = Blueprint("characters", __name__, url_prefix="/api/v2/characters", description="Finished cards.")
 
 MOST_FILES = 100
+BODY = "body"  # what a file is called that came without a name
 NOTHING: dict[str, Any] = {
     **dict.fromkeys(("format", "name", "character_id", "book_id", "url")),
     "warnings": [],
@@ -77,7 +82,10 @@ def import_files() -> Any:
             if len(results) > 1
             else f"The file cannot be imported: {results[0]['error']['message']}",
             code="IMPORT_FAILED",
-            details={result["file"]: [result["error"]["message"]] for result in results},
+            details={
+                f"files.{number}": [f"{result['file']}: {result['error']['message']}"]
+                for number, result in enumerate(results)
+            },
         )
     return {"results": results, "imported": imported, "failed": len(results) - imported}
 
@@ -88,7 +96,7 @@ def uploads() -> Iterator[tuple[str, bytes]]:
         content = request.get_data()
         if not content:
             raise BadRequest("The body is empty: send files as multipart/form-data, or one card as JSON.")
-        yield "body", content
+        yield BODY, content
         return
     files = [file for field in request.files for file in request.files.getlist(field)]
     if not 0 < len(files) <= MOST_FILES:
@@ -106,10 +114,26 @@ def import_file(name: str, content: bytes) -> dict[str, Any]:
         reading = read_file(content)
     except CardError as error:
         return {"file": name, "status": "failed", "error": {"code": "UNREADABLE", "message": str(error)}, **NOTHING}
-    with db.transaction() as session:
-        stored = imports.store(session, g.owner_id, reading)
+    reading = named(reading, name)
+    try:
+        with db.transaction() as session:
+            stored = imports.store(session, g.owner_id, reading)
+    except db.Trouble as error:
+        if db.is_away(error):
+            raise
+        log.exception("import_not_stored", exc_info=error)
+        message = "it was read but could not be stored; the request id finds the reason in the log"
+        return {"file": name, "status": "failed", "error": {"code": "NOT_STORED", "message": message}, **NOTHING}
     url = links.character(stored.character_id) if stored.character_id else links.book(stored.book_id or "")
     return {"file": name, "status": "imported", "url": url, "error": None, **vars(stored), **show_reading(reading)}
+
+
+def named(reading: Reading, file: str) -> Reading:
+    """Return the reading with a name for a book that has none: SillyTavern keeps it in the name of the file only."""
+    if reading.book is None or reading.book.name.strip():
+        return reading
+    stem = PurePosixPath(file.replace("\\", "/")).stem if file != BODY else ""
+    return replace(reading, book=replace(reading.book, name=stem[:200] or "Lorebook"))
 
 
 def show_reading(reading: Reading) -> dict[str, Any]:
@@ -160,7 +184,7 @@ def download(character_id: str, format_name: str) -> Response:
         with db.transaction() as session:
             character = characters.find_character(session, g.owner_id, character_id=character_id)
             card = characters.load_card(session, character)
-            media = characters.load_media(session, character)
+            media = characters.load_media(session, character, files=format_.pictured)
         content = render(card, format_name, media)
     except CardError as error:
         if format_name not in FORMATS:
@@ -191,7 +215,7 @@ def portrait(character_id: str) -> Response:
     with db.transaction() as session:
         character = characters.find_character(session, g.owner_id, character_id=character_id)
         card = characters.load_card(session, character)
-        media = characters.load_media(session, character)
+        media = characters.load_media(session, character, files=False)
     stem = file_name("{character_name}", {"character_name": card.name})
     return send(picture(card, media), f"{stem}.png", "image/png", inline=True)
 
@@ -200,12 +224,15 @@ def portrait(character_id: str) -> Response:
 @blueprint.doc(requestBody=body(pictures=True, portrait=BINARY))
 @blueprint.response(200, CharacterSchema)
 def set_portrait(character_id: str) -> Any:
-    """Give a character a picture of your own (PNG, JPEG, WebP or GIF, as the body or one multipart file), or have one
-    drawn: JSON with `style`."""
+    """Give a character a picture; needs If-Match.
+
+    One of your own (PNG, JPEG, WebP or GIF, as the body or as a file of multipart/form-data), or JSON with the `style`
+    to draw one in.
+    """
+    expected = expected_version()
     image, style = asked_portrait()
     with db.transaction() as session:
-        character = characters.find_character(session, g.owner_id, character_id=character_id)
-        characters.set_portrait(session, character, image, style)
+        characters.set_portrait(session, g.owner_id, character_id, expected, image, style)
     return read(character_id)
 
 
@@ -213,7 +240,7 @@ def asked_portrait() -> tuple[bytes | None, str | None]:
     """Return the picture that was sent, checked and as PNG, or the style to draw one in."""
     if request.is_json:
         return None, str(Parser().parse(PortraitSchema(), request)["style"])
-    sent = next(iter(request.files.values()), None)
+    sent = next(iter(request.files.values()), None) if request.mimetype == "multipart/form-data" else None
     try:
         return read_picture(sent.read() if sent is not None else request.get_data()), None
     except CardError as error:

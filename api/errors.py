@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from werkzeug.exceptions import HTTPException
 
 import logs
+from cards.errors import CardError
 from models import db
 from models import errors as domain
 
@@ -37,6 +38,7 @@ CODES: Mapping[int, str] = {
 def register(app: Flask) -> None:
     """Turn every error of the app into the one shape."""
     app.register_error_handler(domain.DomainError, from_domain)
+    app.register_error_handler(CardError, from_card)
     app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(db.Trouble, from_database)
     app.register_error_handler(BrokerError, from_outage)
@@ -64,6 +66,11 @@ def from_domain(error: domain.DomainError) -> Response:
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="cardforge"'
     return response
+
+
+def from_card(error: CardError) -> Response:
+    """Something stored or sent cannot be made into a card."""
+    return answer(422, "INVALID_CARD", str(error))
 
 
 def from_http(error: HTTPException) -> Response:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from models.errors import Unconditional
 
-TAG = re.compile(r'(?:W/)?"v(\d+)"')
+TAG = re.compile(r'(?:W/)?"v([0-9]{1,9})"')
 
 
 def with_etag(body: Any, version: int) -> Response:

@@ -18,6 +18,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from models.errors import Invalid
 
 # What JSON can say and PostgreSQL cannot hold: NUL, and halves of surrogate pairs.
+MOST_DEPTH = 100  # as for files: what is deeper could not be imported again
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -31,8 +32,10 @@ class JSONProvider(DefaultJSONProvider):
 def read_json(data: bytes) -> Any:
     """Return the JSON in ``data``; raises `BadRequest` for what is not JSON and `Invalid` for what cannot be stored."""
     try:
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
-        _refuse_unstorable(value, "")
+        value = json.loads(
+            data.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+        )
+        _refuse_unstorable(value, "", 0)
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadRequest(f"The body is not valid JSON: {why}.") from error
@@ -50,7 +53,14 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _refuse_unstorable(value: Any, path: str) -> None:
+def _whole(digits: str) -> int:
+    _finite(digits)  # what no double holds, no other program reads
+    return int(digits)
+
+
+def _refuse_unstorable(value: Any, path: str, depth: int) -> None:
+    if depth > MOST_DEPTH:
+        raise ValueError(f"it is nested more than {MOST_DEPTH} levels deep")
     if isinstance(value, str) and UNSTORABLE.search(value):
         raise Invalid(
             "The body holds characters that cannot be stored.",
@@ -59,8 +69,8 @@ def _refuse_unstorable(value: Any, path: str) -> None:
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, part in pairs:
         inner = f"{path}.{name}" if path else str(name)
-        _refuse_unstorable(name, inner)
-        _refuse_unstorable(part, inner)
+        _refuse_unstorable(name, inner, depth + 1)
+        _refuse_unstorable(part, inner, depth + 1)
 
 
 class Parser(FlaskParser):

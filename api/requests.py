@@ -76,7 +76,11 @@ def allow_origin(response: Response) -> None:
     origin = request.headers.get("Origin")
     if origin and origin in current_app.config["CORS_ORIGINS"]:
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-API-Key, X-Request-ID"
+        response.headers["Access-Control-Allow-Headers"] = (
+            "Authorization, Content-Type, X-API-Key, X-Request-ID, If-Match, If-None-Match, Idempotency-Key"
+        )
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-        response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Location, ETag, Retry-After"
+        response.headers["Access-Control-Expose-Headers"] = (
+            "X-Request-ID, Location, ETag, Retry-After, Content-Disposition, Idempotency-Replayed"
+        )
         response.headers.add("Vary", "Origin")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cards.card import Card
 from cards.card import Entry as CardEntry
 from cards.simulate import Effect, Message, Settings
 from models.books import Book, Entry
@@ -70,9 +71,10 @@ def entry_of_body(body: Mapping[str, Any]) -> CardEntry:
     return CardEntry(**entry_values(body))
 
 
-def message_of(body: Mapping[str, Any]) -> Message:
-    """Return a message of a chat."""
-    return Message(name=body["name"] or body["role"], text=body["content"])
+def message_of(body: Mapping[str, Any], settings: Settings, card: Card | None) -> Message:
+    """Return a message of a chat, under the name that front ends put before it: a role is nobody's name."""
+    speakers = {"user": settings.user, "assistant": settings.char or (card.name if card else "")}
+    return Message(name=body["name"] or speakers.get(body["role"].lower(), ""), text=body["content"])
 
 
 def settings_of(body: Mapping[str, Any]) -> Settings:

@@ -14,6 +14,7 @@ from cards.errors import CardError
 from cards.fields import as_object, given, read_flag, read_number, read_text, rest
 
 SPEC = "lorebook_v3"  # of a V3 book in a file of its own
+MOST_ENTRIES = 10_000
 KNOWN = frozenset({"name", "description", "scan_depth", "token_budget", "recursive_scanning", "extensions", "entries"})
 
 
@@ -72,6 +73,8 @@ def from_book(value: Any, place: str = "character_book") -> Book | None:
     rows = list(entries.values()) if isinstance(entries, Mapping) else entries
     if rows is not None and not isinstance(rows, list):
         raise CardError(f"{place}.entries must be a list: write [] if the book is empty")
+    if len(rows or ()) > MOST_ENTRIES:
+        raise CardError(f"{place}.entries has {len(rows or ()):,} entries; {MOST_ENTRIES:,} at most: split the book")
     recursive = source.get("recursive_scanning")
     return Book(
         name=read_text(source, "name", f"{place}."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -52,14 +52,17 @@ def to_charx(card: Card, media: Media) -> bytes:
     """
     assets: list[dict[str, Any]] = []
     files: dict[str, bytes] = {}
+    named = {str(asset["uri"]) for asset in all_assets(card)}
     for asset, content in _with_files(card, media):
         if content is None:
             assets.append(dict(asset))
             continue
-        path = path_of(asset, files)
+        path = path_of(asset, files, named)
         files[PACKED + path] = content
         assets.append({**asset, "uri": PACKED + path})
-    return write_charx(to_v3(replace(card, assets=tuple(assets))), files, media.others)
+    # Files that no asset names came with the card and go with it.
+    unnamed = {uri: content for uri, content in media.assets.items() if uri.startswith(PACKED) and uri not in files}
+    return write_charx(to_v3(replace(card, assets=tuple(assets))), files | unnamed, media.others)
 
 
 def _with_files(card: Card, media: Media) -> Iterator[tuple[Asset, bytes | None]]:
@@ -74,14 +77,14 @@ def _with_files(card: Card, media: Media) -> Iterator[tuple[Asset, bytes | None]
             yield asset, None
 
 
-def path_of(asset: Asset, taken: Mapping[str, bytes]) -> str:
+def path_of(asset: Asset, taken: Mapping[str, bytes], named: Collection[str]) -> str:
     """Where an asset's file goes: the place that it came from, the main icon's own, or a free one."""
     uri = str(asset["uri"])
     if uri.startswith(PACKED):
         return uri.removeprefix(PACKED)
-    if uri == DEFAULT_URI and is_main_icon(asset) and PACKED + ICON_PATH not in taken:
+    if uri == DEFAULT_URI and is_main_icon(asset) and PACKED + ICON_PATH not in {*taken, *named}:
         return ICON_PATH
-    return free_path(asset, taken)
+    return free_path(asset, {*taken, *named})
 
 
 def all_assets(card: Card) -> list[Asset]:
@@ -97,19 +100,26 @@ def is_main_icon(asset: Asset) -> bool:
 
 def main_icon(card: Card) -> str | None:
     """The URI of the card's picture among its assets; None where the picture is the file itself."""
-    icons = [asset for asset in card.assets or () if asset.get("type") == "icon"]
-    chosen = next((asset for asset in icons if is_main_icon(asset)), icons[0] if icons else None)
-    return None if chosen is None or chosen["uri"] == DEFAULT_URI else str(chosen["uri"])
+    place = _main_place(card)
+    uri = None if place is None or card.assets is None else str(card.assets[place]["uri"])
+    return None if uri == DEFAULT_URI else uri
+
+
+def _main_place(card: Card) -> int | None:
+    """Where among the assets the card's picture stands: the icon named main, else the first icon."""
+    icons = [place for place, asset in enumerate(card.assets or ()) if asset.get("type") == "icon"]
+    mains = [place for place in icons if card.assets and is_main_icon(card.assets[place])]
+    return next(iter(mains or icons), None)
 
 
 def without_icon(card: Card) -> Card:
     """The card with the picture that it comes with as its main icon, in place of a file of its own."""
-    own = main_icon(card)
-    assets = tuple(dict(DEFAULT_ICON) if asset["uri"] == own else asset for asset in card.assets or ())
+    own = _main_place(card)
+    assets = tuple(dict(DEFAULT_ICON) if place == own else each for place, each in enumerate(card.assets or ()))
     return replace(card, assets=None if assets == (DEFAULT_ICON,) else assets)
 
 
-def free_path(asset: Asset, taken: Mapping[str, bytes]) -> str:
+def free_path(asset: Asset, taken: Collection[str]) -> str:
     """A path for an asset's file as the specification wants it: ASCII, by type and kind, unlike the others."""
     extension = _ascii(str(asset["ext"]).lower()) or "bin"
     type_ = asset["type"] if asset["type"] in TYPES else "other"

@@ -79,8 +79,13 @@ def entry_extensions(entry: Entry, index: int) -> Extensions:
     """The extensions to write: SillyTavern's settings, what the entry has of its own, and the category."""
     merged = tavern.settings_of(entry, index)
     if entry.category:
-        merged[OWN] = {**as_object(merged.get(OWN), f"extensions.{OWN}"), "category": entry.category}
+        merged[OWN] = with_category(merged.get(OWN), entry.category)
     return merged
+
+
+def with_category(own: Any, category: str) -> Extensions:
+    """Our corner of the extensions with the category; what is no object there was not ours, and goes."""
+    return {**(own if isinstance(own, Mapping) else {}), "category": category}
 
 
 def strip_decorators(content: str) -> str:
@@ -103,7 +108,7 @@ def from_entry(value: Any, index: int, place: str) -> Entry:
     if value is None:
         raise CardError(f"{place.rstrip('.')} is null: remove it from the list")
     source = as_object(value, place.rstrip("."))
-    if "uid" in source or ("key" in source and "keys" not in source):
+    if "key" in source and "keys" not in source:
         source = in_spec_words(source, place)
     extensions = as_object(source.get("extensions"), f"{place}extensions")
     if type(source.get("position")) is int:  # SillyTavern's figure where the enum belongs
@@ -137,9 +142,12 @@ def in_spec_words(source: Mapping[str, Any], place: str) -> dict[str, Any]:
     extensions = as_object(source.get("extensions"), f"{place}extensions")
     for name, each in tavern.SETTINGS.items():
         value = source.get(each.name)
+        if name == "position" and type(value) is not int:
+            continue
         if value is not None and (each.told or value != tavern.as_json(each.default)):
             extensions[name] = value
-    return {**rest(source, {each.name for each in tavern.SETTINGS.values()}), "extensions": extensions}
+    kept = {"position"} if type(source.get("position")) is not int else set()
+    return {**rest(source, {each.name for each in tavern.SETTINGS.values()} - kept), "extensions": extensions}
 
 
 def _id(source: Mapping[str, Any], index: int) -> int | str | None:

@@ -79,7 +79,8 @@ def _read_charx(content: bytes) -> Reading:
     if icon is None:
         return reading
     portrait = icon if icon.startswith(png.SIGNATURE) and is_sound_png(icon) else None
-    if portrait is not None and uri == PACKED + ICON_PATH:  # as we write it: the picture that the card comes with
+    named = [asset["uri"] for asset in reading.card.assets or ()].count(uri)
+    if portrait is not None and uri == PACKED + ICON_PATH and named == 1:  # as we write it: the card's picture
         others = {place: content for place, content in found.assets.items() if place != uri}
         media = Media(portrait=portrait, assets=others, others=found.others)
         return replace(reading, card=without_icon(reading.card), media=media)

@@ -94,5 +94,13 @@ def _read_assets(data: Mapping[str, Any], place: str) -> tuple[dict[str, Any], .
     if not isinstance(value, list):
         raise CardError(f"{place}assets must be a list, not {kind(value)}: put it between [ and ]")
     objects = [as_object(asset, f"{place}assets[{index}]") for index, asset in enumerate(value) if asset is not None]
-    assets = [{"type": "other", "uri": "", "name": "", "ext": "unknown"} | asset for asset in objects]
+    defaults = {"type": "other", "uri": "", "name": "", "ext": "unknown"}
+    assets = [
+        {name: read_text(asset, name, f"{place}assets[{index}].", usual) for name, usual in defaults.items()}
+        | rest(asset, defaults)
+        for index, asset in enumerate(objects)
+    ]
+    for asset in assets:
+        if asset["uri"].startswith("embedded://"):  # as the word is spelled, but not the specification
+            asset["uri"] = "embeded://" + asset["uri"].removeprefix("embedded://")
     return None if assets == [DEFAULT_ICON] else tuple(assets)

@@ -10,7 +10,7 @@ from typing import Any
 from cards import tavern
 from cards.book import entry_ids
 from cards.card import Book, Entry
-from cards.entry import OWN, slashed_keys
+from cards.entry import OWN, slashed_keys, with_category
 
 
 def to_worldinfo(book: Book) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _entry(entry: Entry, index: int, uid: int) -> dict[str, Any]:
     settings = tavern.settings_of(entry, index)
     extensions = {name: value for name, value in settings.items() if name not in tavern.SETTINGS}
     if entry.category:
-        extensions[OWN] = {**extensions.get(OWN, {}), "category": entry.category}
+        extensions[OWN] = with_category(extensions.get(OWN), entry.category)
     named = {"name": entry.name} if entry.comment and entry.comment != entry.name else {}
     return {
         **entry.extra,

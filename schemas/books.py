@@ -6,11 +6,12 @@ from typing import Any
 
 from marshmallow import Schema, fields, pre_load, validate
 
+from cards.book import MOST_ENTRIES
 from cards.simulate.settings import TRIGGERS
 from cards.tavern import PLACES
 from schemas.common import Moment, PageQuery, PageSchema, Strict
 
-MOST_KEYS, LONGEST_KEY, LONGEST_CONTENT, MOST_ENTRIES = 200, 500, 200_000, 10_000
+MOST_KEYS, LONGEST_KEY, LONGEST_CONTENT = 1000, 5000, 200_000
 
 
 def _flag(**kwargs: Any) -> fields.Boolean:
@@ -19,7 +20,7 @@ def _flag(**kwargs: Any) -> fields.Boolean:
 
 def _texts(most: int, longest: int, **kwargs: Any) -> fields.List:
     return fields.List(
-        fields.String(validate=validate.Length(1, longest)), validate=validate.Length(max=most), **kwargs
+        fields.String(validate=validate.Length(max=longest)), validate=validate.Length(max=most), **kwargs
     )
 
 
@@ -46,12 +47,12 @@ def number(low: float, high: float, **kwargs: Any) -> Whole:
 class EntryBodySchema(Strict):
     """An entry to write. ``extensions`` has what front ends keep of their own; left out, it stays as it is."""
 
-    name = fields.String(load_default="", validate=validate.Length(max=500))
-    content = fields.String(required=True, validate=validate.Length(1, LONGEST_CONTENT))
+    name = fields.String(load_default="", validate=validate.Length(max=5000))
+    content = fields.String(required=True, validate=validate.Length(max=LONGEST_CONTENT))
     keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list, metadata={"description": "What makes it fire."})
     secondary_keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list)
-    priority = number(-1e9, 1e9, load_default=None, allow_none=True)
-    insertion_order = number(-1e9, 1e9, load_default=100)
+    priority = number(-1e15, 1e15, load_default=None, allow_none=True)
+    insertion_order = number(-1e15, 1e15, load_default=100)
     category = fields.String(load_default="", validate=validate.Length(max=100))
     comment = fields.String(load_default="", validate=validate.Length(max=5000))
     constant = _flag(load_default=False)
@@ -61,6 +62,12 @@ class EntryBodySchema(Strict):
     case_sensitive = _flag(load_default=None, allow_none=True)
     use_regex = _flag(load_default=False)
     extensions = fields.Dict()
+
+
+class BookEntrySchema(EntryBodySchema):
+    """An entry of a book that is written whole. With the `id` of one that is there, it stays that entry."""
+
+    id = fields.String(validate=validate.Length(1, 100))
 
 
 class BookBodySchema(Strict):
@@ -73,7 +80,7 @@ class BookBodySchema(Strict):
     recursive_scanning = _flag(load_default=None, allow_none=True)
     tags = _texts(50, 60, load_default=list)
     extensions = fields.Dict()
-    entries = fields.List(fields.Nested(EntryBodySchema), validate=validate.Length(max=MOST_ENTRIES))
+    entries = fields.List(fields.Nested(BookEntrySchema), validate=validate.Length(max=MOST_ENTRIES))
 
 
 class EntryMetadataSchema(Schema):

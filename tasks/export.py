@@ -14,6 +14,7 @@ from cards.formats import FORMATS, render, suffix
 from cards.media import picture
 from cards.names import file_name
 from models import db
+from models.characters import Character
 from models.db import Session
 from models.services import artifacts, batches, calls, characters
 from models.services.artifacts import File
@@ -66,6 +67,7 @@ def save(session: Session, work: Work, exported: Exported) -> Mapping[str, Any]:
     """Store files and picture; the checkpoint lists them."""
     character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
     characters.write_card(character, exported.card)
+    character.version = Character.version + 1
     character.portrait = exported.portrait
     character.portrait_style = work.option("portrait_style") or character.portrait_style
     artifacts.save_files(session, work.claim.job_id, exported.files)

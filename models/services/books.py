@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from cards.book import MOST_ENTRIES
 from cards.card import Book as CardBook
 from cards.card import Entry as CardEntry
 from cards.text import estimate_tokens
 from models.books import Book, Entry
+from models.characters import Character
 from models.errors import Invalid, NotFound, StaleVersion
 from models.ids import new_id
 from models.services.pages import Ask, Page, fetch_page
@@ -43,7 +45,6 @@ ENTRY_FIELDS = (
     "extensions",
     "extra",
 )
-MOST_ENTRIES = 10_000
 
 
 def save_book(
@@ -138,18 +139,25 @@ def find_entry(session: Session, book_id: str, entry_id: str) -> Entry:
 
 
 def see_entry(session: Session, book_id: str, entry_id: str) -> Entry:
-    """Return an entry of a book, and note that somebody looked at it."""
+    """Return an entry of a book, and note that somebody looked at it, unless it is just being edited."""
     entry = find_entry(session, book_id, entry_id)
-    entry.last_accessed_at = func.now()
-    session.flush()
-    session.refresh(entry)
+    free = select(Entry.id).where(Entry.id == entry_id).with_for_update(skip_locked=True).scalar_subquery()
+    session.execute(
+        update(Entry).where(Entry.id == free).values(last_accessed_at=func.now()),
+        execution_options={"synchronize_session": False},
+    )
     return entry
 
 
 def load_book(session: Session, book: Book) -> CardBook:
     """Return a book as cards carry it."""
+    return book_of(book, list_entries(session, book.id))
+
+
+def book_of(book: Book, entries: Sequence[Entry]) -> CardBook:
+    """Return the rows of a book as cards carry it."""
     fields: dict[str, Any] = {field: getattr(book, field) for field in BOOK_FIELDS}
-    return CardBook(**fields, entries=tuple(entry_of(entry) for entry in list_entries(session, book.id)))
+    return CardBook(**fields, entries=tuple(entry_of(entry) for entry in entries))
 
 
 def entry_of(entry: Entry) -> CardEntry:
@@ -173,6 +181,10 @@ def touch(session: Session, owner_id: str, book_id: str, expected: int | None) -
         update(Book).where(*matches).values(version=Book.version + 1, updated_at=func.now()).returning(Book.id)
     )
     book = find_book(session, owner_id, book_id)
+    if book.character_id is not None:  # what reads the character sees its book
+        session.execute(
+            update(Character).where(Character.id == book.character_id).values(version=Character.version + 1)
+        )
     if hit is None:
         raise StaleVersion("book", current=book.version, yours=expected or 0, updated_at=book.updated_at)
     session.refresh(book)
@@ -185,17 +197,38 @@ def edit_book(
     book_id: str,
     expected: int | None,
     values: Mapping[str, Any],
-    entries: Sequence[CardEntry] | None,
+    entries: Sequence[tuple[str | None, Mapping[str, Any]]] | None,
 ) -> Book:
-    """Set a book's fields, and its entries where they are given (all of them, in their new order)."""
+    """Set a book's fields, and its entries where they are given: all of them, in their new order.
+
+    An entry is its id and its fields. One with the id of an entry that is there stays that entry, with what front
+    ends keep in it. Raises `NotFound` for an id that is not there.
+    """
     book = touch(session, owner_id, book_id, expected)
     for name, value in values.items():
         setattr(book, name, value)
     if entries is not None:
-        session.execute(delete(Entry).where(Entry.book_id == book_id))
-        session.add_all(_row_of(book_id, index, entry) for index, entry in enumerate(entries))
+        replace_entries(session, book_id, entries)
     session.flush()
     return book
+
+
+def replace_entries(session: Session, book_id: str, entries: Sequence[tuple[str | None, Mapping[str, Any]]]) -> None:
+    """Put these entries in the place of those that a book has; see `edit_book`."""
+    there = {row.id: row for row in list_entries(session, book_id)}
+    wanted: set[str] = set()
+    for index, (entry_id, values) in enumerate(entries):
+        if entry_id is None:
+            session.add(_row_of(book_id, index, CardEntry(**values)))
+            continue
+        if entry_id not in there or entry_id in wanted:
+            raise NotFound("entry", entry_id)
+        wanted.add(entry_id)
+        row = there[entry_id]
+        row.index = index
+        for name, value in _columns(replace(entry_of(row), **values)).items():
+            setattr(row, name, value)
+    session.execute(delete(Entry).where(Entry.id.in_(set(there) - wanted)))
 
 
 def delete_book(session: Session, owner_id: str, book_id: str, expected: int | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from cards.card import Book as CardBook
@@ -15,12 +15,13 @@ from cards.media import Media
 from cards.v3 import from_v3, to_v3
 from models.books import Book
 from models.characters import Asset, Character
-from models.errors import NotFound
+from models.errors import NotFound, StaleVersion
 from models.ids import new_id
 from models.services import books
 from models.services.pages import Ask, Page, fetch_page
 
 ASSET, OTHER = "asset", "other"
+MOST_TAGS, LONGEST_TAG = 200, 200  # PostgreSQL refuses to index words of over 2,700 bytes
 
 
 def save_character(session: Session, owner_id: str, job_id: str, card: Card) -> Character:
@@ -29,7 +30,10 @@ def save_character(session: Session, owner_id: str, job_id: str, card: Card) -> 
     if character is None:
         character = Character(id=new_id("char"), owner_id=owner_id, job_id=job_id)
         session.add(character)
-    write_card(character, card)
+        write_card(character, card)
+    else:
+        write_card(character, card)
+        character.version = Character.version + 1
     session.flush()
     return character
 
@@ -53,15 +57,16 @@ def add_character(session: Session, owner_id: str, card: Card, media: Media) -> 
 
 
 def write_card(character: Character, card: Card) -> None:
-    """Put a card's fields into its row, all but the book."""
+    """Put a card's fields into its row, all but the book. The column of tags is for finding: long ones are cut."""
     character.name = card.name
-    character.tags = list(card.tags)
+    character.tags = [tag[:LONGEST_TAG] for tag in card.tags[:MOST_TAGS]]
     character.card = to_v3(replace(card, book=None, wrapper={}))["data"]
     character.wrapper = card.wrapper
 
 
 def save_book(session: Session, character: Character, book: CardBook) -> Book:
     """Write a character's lorebook; one that is there is replaced."""
+    session.execute(update(Character).where(Character.id == character.id).values(version=Character.version + 1))
     return books.save_book(session, character.owner_id, book, character_id=character.id, tags=character.tags)
 
 
@@ -92,54 +97,75 @@ def list_characters(
     return fetch_page(session, query, Character, ask)
 
 
+def bare_card(character: Character) -> Card:
+    """Return a character as a card, without its book."""
+    return from_v3({**character.wrapper, "data": character.card})
+
+
 def load_card(session: Session, character: Character) -> Card:
     """Return a character as a card, its book put back in."""
-    card = from_v3({**character.wrapper, "data": character.card})
+    card = bare_card(character)
     book = books.book_of_character(session, character.id)
     return card if book is None else replace(card, book=books.load_book(session, book))
 
 
 def card_of_book(session: Session, book: Book) -> Card | None:
-    """Return the card whose book it is, or None for a book by itself."""
+    """Return the card whose book it is, without the book; None for a book by itself."""
     if book.character_id is None:
         return None
-    return load_card(session, find_character(session, book.owner_id, character_id=book.character_id))
+    return bare_card(find_character(session, book.owner_id, character_id=book.character_id))
 
 
-def load_media(session: Session, character: Character) -> Media:
-    """Return a character's portrait and the files that it was imported with."""
-    rows = session.scalars(
-        select(Asset).where(Asset.character_id == character.id).options(undefer(Asset.content)).order_by(Asset.place)
-    )
-    files: dict[str, dict[str, bytes]] = {ASSET: {}, OTHER: {}}
-    for row in rows:
-        files[row.kind][row.place] = row.content
-    return Media(portrait=character.portrait, style=character.portrait_style, assets=files[ASSET], others=files[OTHER])
+def load_media(session: Session, character: Character, *, files: bool = True) -> Media:
+    """Return a character's portrait and, unless they are not asked for, the files that it was imported with."""
+    found: dict[str, dict[str, bytes]] = {ASSET: {}, OTHER: {}}
+    query = select(Asset).where(Asset.character_id == character.id).options(undefer(Asset.content))
+    for row in session.scalars(query.order_by(Asset.place)) if files else ():
+        found[row.kind][row.place] = row.content
+    return Media(portrait=character.portrait, style=character.portrait_style, assets=found[ASSET], others=found[OTHER])
 
 
-def set_portrait(session: Session, character: Character, portrait: bytes | None, style: str | None) -> None:
+def set_portrait(
+    session: Session, owner_id: str, character_id: str, expected: int | None, portrait: bytes | None, style: str | None
+) -> None:
     """Give a character another picture: ``portrait`` (a PNG), or one drawn in ``style``.
 
-    The file of an imported card that was its picture until now goes, and the card names the new one.
+    The file of an imported card that was its picture until now goes, and the card names the new one. Raises
+    `NotFound` and `StaleVersion`.
     """
-    card = load_card(session, character)
+    character = touch(session, owner_id, character_id, expected)
+    card = bare_card(character)
     icon = main_icon(card)
     if icon is not None:
-        write_card(character, without_icon(card))
-        session.execute(
-            delete(Asset).where(Asset.character_id == character.id, Asset.kind == ASSET, Asset.place == icon)
-        )
+        card = without_icon(card)
+        write_card(character, card)
+        if icon not in {asset["uri"] for asset in card.assets or ()}:
+            session.execute(
+                delete(Asset).where(Asset.character_id == character.id, Asset.kind == ASSET, Asset.place == icon)
+            )
     character.portrait = portrait
     character.portrait_style = style or character.portrait_style
-    touch(session, character)
-
-
-def touch(session: Session, character: Character) -> None:
-    """Note that a character has been edited."""
-    character.version = Character.version + 1
-    character.updated_at = func.now()
     session.flush()
-    session.refresh(character)
+
+
+def touch(session: Session, owner_id: str, character_id: str, expected: int | None) -> Character:
+    """Take the character for an edit: its version goes up, if it is the one ``expected`` (None: any).
+
+    Check and write are one statement. Raises `NotFound` and `StaleVersion`.
+    """
+    matches = [Character.id == character_id, Character.owner_id == owner_id]
+    if expected is not None:
+        matches.append(Character.version == expected)
+    hit = session.scalar(
+        update(Character)
+        .where(*matches)
+        .values(version=Character.version + 1, updated_at=func.now())
+        .returning(Character.id)
+    )
+    character = find_character(session, owner_id, character_id=character_id)
+    if hit is None:
+        raise StaleVersion("character", current=character.version, yours=expected or 0, updated_at=character.updated_at)
+    return character
 
 
 def show_counts(session: Session, character: Character) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def test_entries_are_added_edited_and_deleted(client: FlaskClient, path: str) ->
     there = added.headers["Location"]
     edited = client.put(there, json={**body, "keywords": ["gull", "gulls"]}, headers={"If-Match": '"v2"'})
     assert (edited.status_code, edited.json["keywords"]) == (200, ["gull", "gulls"])
+    assert client.get(there).json["metadata"]["last_accessed"] is None  # before this time
     assert client.get(there).json["metadata"]["last_accessed"] is not None
     assert client.delete(there, headers={"If-Match": '"v3"'}).status_code == 204
     assert client.get(there).status_code == 404
@@ -119,8 +120,76 @@ def test_a_book_is_edited_whole(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
+def test_entries_that_are_named_stay_themselves(client: FlaskClient) -> None:
+    content = {"entries": [{**BOOK["entries"][0], "id": 7, "x_unknown": 5}], "extensions": {}}
+    path = client.post("/api/v2/characters/import", json=content).json["results"][0]["url"]
+    first = client.get(path).json["entries"][0]
+    changed = {"id": first["id"], "content": "Sunk.", "keywords": ["ferry"]}
+    new = {"content": "New.", "keywords": ["new"]}
+    assert client.put(path, json={"name": "Lore", "entries": [new, changed]}, headers=ANY).status_code == 200
+    entries = client.get(path).json["entries"]
+    assert [entry["content"] for entry in entries] == ["New.", "Sunk."]
+    assert entries[1]["id"] == first["id"]
+    assert entries[1]["metadata"]["created_at"] == first["metadata"]["created_at"]
+    written = client.get(f"{path}/download/character_book").json["entries"][1]
+    assert (written["id"], written["x_unknown"], written["extensions"]["vendor/x"]) == (7, 5, 1)
+    gone = client.put(path, json={"name": "Lore", "entries": [{**changed, "id": "entry_none"}]}, headers=ANY)
+    assert gone.status_code == 404
+
+
+def test_what_others_keep_under_our_name_breaks_nothing(client: FlaskClient, path: str) -> None:
+    body = {"content": "y", "category": "place", "extensions": {"cardforge": "text"}}
+    added = client.post(f"{path}/entries", json=body, headers=ANY)
+    assert added.status_code == 201
+    for name in ("worldinfo", "character_book", "lorebook_v3"):
+        assert client.get(f"{path}/download/{name}").status_code == 200
+
+
+@pytest.mark.parametrize("tag", ['"v' + "9" * 5000 + '"', '"v٣"', "v1", "*, *"])
+def test_a_version_that_is_none_of_ours_is_refused(client: FlaskClient, path: str, tag: str) -> None:
+    headers = {"If-Match": tag.encode("utf-8").decode("latin-1")}
+    assert client.put(path, json={"name": "x"}, headers=headers).status_code == 428
+
+
+@pytest.mark.parametrize("value", [10**400, [[]]])
+def test_what_could_not_be_imported_again_is_refused(client: FlaskClient, path: str, value: Any) -> None:
+    if isinstance(value, list):
+        for _ in range(200):
+            value = [value]
+    answer = client.put(path, json={"name": "x", "extensions": {"x": value}}, headers=ANY)
+    assert (answer.status_code, answer.json["error"]) == (400, "BAD_REQUEST")
+
+
+def test_a_book_is_read_while_it_is_edited(app: Flask, key: str, client: FlaskClient, path: str) -> None:
+    first = client.get(path).json["entries"][0]
+    entries = [{"id": first["id"], "content": f"Version {n}.", "keywords": ["ferry"]} for n in range(2)]
+    codes: list[int] = []
+
+    def write() -> None:
+        with app.test_client() as mine:
+            headers = {"If-Match": "*", "Authorization": f"Bearer {key}"}
+            for n in range(20):
+                body = {"name": "x", "entries": [entries[n % 2], *({"content": "z"} for _ in range(n))]}
+                codes.append(mine.put(path, json=body, headers=headers).status_code)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while thread.is_alive():
+        codes.append(client.get(f"{path}/entries/{first['id']}").status_code)
+        codes.append(client.post(f"{path}/simulate", json={"messages": ["the ferry"]}).status_code)
+    thread.join()
+    assert set(codes) == {200}
+
+
+def test_a_role_is_nobodys_name(client: FlaskClient) -> None:
+    content = {"entries": [entry("User", "All about users.", "user")], "extensions": {}}
+    path = client.post("/api/v2/characters/import", json=content).json["results"][0]["url"]
+    body = {"messages": [{"role": "user", "content": "hello"}], "user": "Ada"}
+    assert client.post(f"{path}/simulate", json=body).json["activated"] == []
+
+
 def test_bad_entries_are_refused_by_field(client: FlaskClient, path: str) -> None:
-    answer = client.put(path, json={"name": "x", "entries": [{"content": "", "position": "top"}]}, headers=ANY)
+    answer = client.put(path, json={"name": "x", "entries": [{"content": 1, "position": "top"}]}, headers=ANY)
     assert answer.status_code == 422
     assert {"entries.0.content", "entries.0.position"} <= set(answer.json["details"])
 

@@ -21,6 +21,7 @@ from tests.cards.test_lossless import MEDIA, picture
 from tests.cards.tricky import FILES
 from tests.engine import jobs as work
 
+ANY = {"If-Match": "*"}
 IMPORT = "/api/v2/characters/import"
 CARD = FILES["every field of V3"].content
 WORLD = FILES["a World Info file"].content
@@ -59,6 +60,34 @@ def test_each_file_has_its_own_result(client: FlaskClient) -> None:
     assert all(result["error"]["message"] for result in answer.json["results"][1:3])
     assert answer.json["results"][3]["character_id"] is None
     assert client.get(answer.json["results"][3]["url"]).json["entries"][0]["keywords"] == WORLD["entries"]["3"]["key"]
+
+
+def test_long_tags_do_not_stop_an_import(client: FlaskClient) -> None:
+    tag = "".join(chr(97 + (n * n * 7 + n) % 26) for n in range(9000))
+    content = {**FILES["a pure V2 card"].content}
+    content["data"] = {**content["data"], "tags": [tag]}
+    result = imported(client, content)
+    card = client.get(f"/api/v2/characters/{result['character_id']}/download/v2").json
+    assert card["data"]["tags"] == [tag]
+
+
+def test_a_book_takes_the_name_of_its_file(client: FlaskClient) -> None:
+    world = json.dumps(WORLD).encode()
+    answer = send(client, **{"Eldoria.json": world})
+    assert answer.json["results"][0]["name"] == "Eldoria"
+    assert client.post(IMPORT, json=WORLD).json["results"][0]["name"] == "Lorebook"
+
+
+def test_a_character_is_fresh_when_its_book_was_edited(client: FlaskClient) -> None:
+    result = imported(client)
+    before = client.get(result["url"]).headers["ETag"]
+    book = f"/api/v2/character-books/{result['book_id']}"
+    assert client.put(book, json={"name": "New"}, headers=ANY).status_code == 200
+    after = client.get(result["url"], headers={"If-None-Match": before})
+    assert after.status_code == 200
+    assert after.json["card"]["data"]["character_book"]["name"] == "New"
+    assert client.delete(book, headers=ANY).status_code == 204
+    assert client.get(result["url"], headers={"If-None-Match": after.headers["ETag"]}).json["book_id"] is None
 
 
 def test_what_can_not_be_read_at_all_is_refused_with_the_reason(client: FlaskClient) -> None:
@@ -123,19 +152,24 @@ def test_the_portrait_can_be_ones_own_or_drawn(client: FlaskClient) -> None:
     assert (drawn.status_code, drawn.mimetype) == (200, "image/png")
     jpeg = io.BytesIO()
     Image.new("RGB", (300, 200), (200, 10, 10)).save(jpeg, "JPEG")
-    answer = client.put(path, data=jpeg.getvalue(), content_type="image/jpeg")
+    assert client.put(path, data=jpeg.getvalue(), content_type="image/jpeg").status_code == 428
+    # As curl sends a file when it is told no type.
+    form = "application/x-www-form-urlencoded"
+    answer = client.put(path, data=jpeg.getvalue(), content_type=form, headers=ANY)
     assert answer.status_code == 200, answer.text
+    stale = client.put(path, json={"style": "glass"}, headers={"If-Match": '"v1"'})
+    assert (stale.status_code, stale.json["error"]) == (412, "CHARACTER_VERSION_CONFLICT")
     own = Image.open(io.BytesIO(client.get(path).data))
     assert (own.format, own.size) == ("PNG", (300, 200))
-    assert client.put(path, json={"style": "tarot"}).status_code == 200
+    assert client.put(path, json={"style": "tarot"}, headers=ANY).status_code == 200
     assert client.get(path).data == drawn.data
 
 
 def test_what_is_no_picture_is_refused(client: FlaskClient) -> None:
     path = f"/api/v2/characters/{imported(client)['character_id']}/portrait"
-    answer = client.put(path, data=b"<svg/>", content_type="image/svg+xml")
+    answer = client.put(path, data=b"<svg/>", content_type="image/svg+xml", headers=ANY)
     assert (answer.status_code, answer.json["error"]) == (422, "INVALID_PICTURE")
-    assert client.put(path, json={"style": "crayon"}).status_code == 422
+    assert client.put(path, json={"style": "crayon"}, headers=ANY).status_code == 422
 
 
 def test_lint_says_what_to_mend(client: FlaskClient) -> None:
@@ -168,7 +202,7 @@ def test_somebody_elses_character_is_not_there(client: FlaskClient, stranger: Fl
     path = f"/api/v2/characters/{imported(client)['character_id']}"
     for end in ("", "/lint", "/portrait", "/download/v2", "/losses/v2"):
         assert stranger.get(path + end).status_code == 404
-    assert stranger.put(f"{path}/portrait", json={"style": "tarot"}).status_code == 404
+    assert stranger.put(f"{path}/portrait", json={"style": "tarot"}, headers=ANY).status_code == 404
 
 
 def test_validation_stores_nothing_and_says_it_all(client: FlaskClient) -> None:

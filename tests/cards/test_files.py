@@ -123,6 +123,8 @@ def test_text_generation_webuis_yaml_is_read() -> None:
         (b'{"spec": "lorebook_v3"}', "data is missing"),
         (b'{"spec": "chara_card_v2", "data": {"name": " "}}', "data.name is missing or empty"),
         (b" " * (MAX_FILE + 1), "at most"),
+        (b'{"entries": [' + b"{}," * 10_000 + b"{}]}", "10,001 entries; 10,000 at most"),
+        (b'{"spec": "chara_card_v3", "data": {"name": "A", "assets": [{"type": ["x"]}]}}', "type must be a text"),
     ],
 )
 def test_what_is_no_card_is_refused_with_the_remedy(content: bytes, words: str) -> None:

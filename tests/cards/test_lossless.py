@@ -140,3 +140,40 @@ def test_files_of_a_charx_travel_with_it() -> None:
 def test_an_asset_without_its_file_is_left_out_of_a_charx() -> None:
     asset = {"type": "other", "uri": "embeded://gone.bin", "name": "x", "ext": "bin"}
     assert read_file(render(Card(name="Ada", assets=(asset,)), "charx", MEDIA)).card == Card(name="Ada")
+
+
+def test_files_that_no_asset_names_travel_with_a_charx() -> None:
+    media = replace(MEDIA, assets={"embeded://assets/other/other/foo.bin": b"foo"}, others={"x_meta/0.json": b"{}"})
+    reading = read_file(render(Card(name="Ada"), "charx", media))
+    assert {**reading.media.assets, **reading.media.others} == {**media.assets, **media.others}
+    assert read_file(render(Card(name="Ada"), "charx", reading.media)).media == reading.media
+
+
+def test_an_icon_and_another_asset_may_be_one_file() -> None:
+    uri = "embeded://assets/icon/images/main.png"
+    icon = {"type": "icon", "uri": uri, "name": "main", "ext": "png"}
+    joy = {"type": "emotion", "uri": uri, "name": "joy", "ext": "png"}
+    reading = read_file(render(Card(name="Ada", assets=(icon, joy)), "charx", Media(assets={uri: picture()})))
+    assert reading.card is not None
+    assert [asset["type"] for asset in reading.card.assets or ()] == ["icon", "emotion"]
+    again = read_file(render(reading.card, "charx", reading.media))
+    assert again.card is not None
+    assert [asset["type"] for asset in again.card.assets or ()] == ["icon", "emotion"]
+
+
+def test_no_asset_takes_the_place_of_the_portrait() -> None:
+    uri = "embeded://assets/icon/images/main.png"
+    icon = {"type": "icon", "uri": "ccdefault:", "name": "main", "ext": "png"}
+    sky = {"type": "background", "uri": uri, "name": "main", "ext": "png"}
+    reading = read_file(render(Card(name="Ada", assets=(icon, sky)), "charx", replace(MEDIA, assets={uri: b"sky"})))
+    assert reading.media.portrait == MEDIA.portrait
+    assert reading.media.assets[uri] == b"sky"
+
+
+def test_a_uri_spelled_as_the_word_is_the_specifications() -> None:
+    sky = {"type": "background", "uri": "embedded://sky.png", "name": "main", "ext": "png"}
+    obj = {"spec": "chara_card_v3", "data": {"name": "Ada", "assets": [sky]}}
+    card = read_file(json.dumps(obj).encode()).card
+    assert card is not None
+    assert card.assets is not None
+    assert card.assets[0]["uri"] == "embeded://sky.png"

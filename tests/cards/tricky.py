@@ -116,6 +116,32 @@ FILES: dict[str, File] = {
         "v3",
         changed=(".spec", ".spec_version", ".data.character_book.entries[0].use_regex"),
     ),
+    "an entry with an uid and SillyTavern's place": File(
+        {
+            **V2,
+            "data": {
+                **DATA,
+                "character_book": {
+                    **BOOK,
+                    "entries": [
+                        {
+                            **ENTRY,
+                            "uid": 0,
+                            "id": 0,
+                            "position": "after_char",
+                            "extensions": {"position": 4, "depth": 2},
+                        }
+                    ],
+                },
+            },
+        },
+        "v2",
+        "v2",
+        changed=(".data.character_book.entries[0].uid",),
+    ),
+    "fields with the names of our flat file": File(
+        {**V2, "data": {**DATA, "wrapper": "text", "book": 1, "fav": True, "extra": [1], "avatar": None}}, "v2", "v2"
+    ),
     "a book without extensions": File(
         {**V2, "data": {**DATA, "character_book": {"name": "Lore", "entries": [ENTRY]}}},
         "v2",
