@@ -139,11 +139,28 @@ def test_a_card_is_updated(user: User) -> None:
     card = {
         "spec": "chara_card_v2",
         "spec_version": "2.0",
-        "data": {"name": "Bosun", "description": "A cat.", "tags": []},
+        "create_date": "2024-01-01",
+        "data": {
+            "name": "Bosun",
+            "description": "A cat.",
+            "tags": [],
+            "creator": "Ada",
+            "x_unknown": [1],
+            "extensions": {"vendor/a": {"b": None}},
+            "character_book": {"name": "Harbour", "entries": [{"keys": ["harbour"], "content": "Deep.", "x": 1}]},
+        },
     }
-    body = {"source_material": "Bosun sleeps on the lamp.", "character_card": card}
+    body = {"source_material": "Bosun sleeps on the lamp of Gull Rock.", "character_card": card}
     batch = user.finish(user.submit([body]))
-    assert user.get(batch["items"][0]["result_url"])["name"] == "Bosun"
+    result = user.get(batch["items"][0]["result_url"])
+    written = result["card"]["data"]
+    assert (result["name"], written["creator"], written["x_unknown"]) == ("Bosun", "Ada", [1])
+    assert result["card"]["create_date"] == "2024-01-01"
+    assert written["extensions"]["vendor/a"] == {"b": None}
+    made = written["extensions"]["cardforge"]
+    assert {"provider", "model", "profile", "profile_version", "prompt_sha256", "created_at", "cost_usd"} <= set(made)
+    assert written["character_book"]["name"] == "Harbour"
+    assert written["character_book"]["entries"][0]["x"] == 1
 
 
 def test_a_download_is_not_sent_twice(user: User) -> None:
