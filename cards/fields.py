@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -20,13 +21,18 @@ LATEST = 10**15  # milliseconds: some 30,000 years from now; anything later (or 
 
 
 def to_json(value: Any, *, indent: int | None = None) -> bytes:
-    """UTF-8 JSON without BOM, every script readable; CardError for what JSON cannot hold."""
+    """UTF-8 JSON without BOM, every script readable; with ``indent`` lines, the last one ended. CardError for NaN."""
     separators = None if indent else (",", ":")
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    file = io.BytesIO()
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+        for part in encoder.iterencode(value):  # part by part: a list of them all takes ten times the memory
+            file.write(mend(part).encode("utf-8"))
     except (TypeError, ValueError, RecursionError) as error:
         raise CardError(f"extensions hold a value that JSON cannot express ({error}): remove it") from error
-    return mend(text).encode("utf-8")
+    if indent:
+        file.write(b"\n")
+    return file.getvalue()
 
 
 def rest(source: Object, known: Collection[str]) -> dict[str, Any]:

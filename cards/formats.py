@@ -39,7 +39,7 @@ class Format(Generic[Thing]):
 
 def _json(to_object: Callable[[Thing], dict[str, Any]]) -> Callable[[Thing, Media], bytes]:
     def render_json(thing: Thing, _media: Media) -> bytes:
-        return to_json(to_object(thing), indent=2) + b"\n"
+        return to_json(to_object(thing), indent=2)
 
     return render_json
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from cards import tavern, v1
@@ -27,10 +27,6 @@ class Loss:
     field: str
     what: What
     message: str
-
-    def to_dict(self) -> dict[str, str]:
-        """The loss as JSON."""
-        return asdict(self)
 
 
 Losses = Iterator[Loss]

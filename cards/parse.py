@@ -20,7 +20,7 @@ __all__ = ["MAX_JSON", "MAX_YAML", "parse_json", "parse_yaml", "write_yaml"]
 
 MAX_JSON = 20 * 1024 * 1024  # bytes
 # A list or an object of one value takes some 80 bytes of memory for each of these marks: 80 MB at most.
-MAX_MARKS = 1_000_000
+MAX_MARKS = 800_000
 MARKS = "[{,:"
 # PyYAML's own scanner is ten times slower than libyaml; both stay under three seconds.
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,7 +45,7 @@ def parse_json(content: bytes) -> Any:
     """The JSON value of a file of at most 20 MiB, in UTF-8 or with a byte order mark.
 
     Of a key that stands twice the last counts. CardError, with line and column, for what is no JSON, for NaN and
-    numbers no double can hold, over 100 levels, and over a million values.
+    numbers no double can hold, over 100 levels, and over ``MAX_MARKS`` values.
     """
     if len(content) > MAX_JSON:
         raise CardError(f"the JSON has {len(content):,} bytes; {MAX_JSON:,} at most: split the file")

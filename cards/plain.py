@@ -42,6 +42,8 @@ def from_plain(source: Mapping[str, Any]) -> Card:
     # Another program's field of such a name need not be an object, and is kept as what it is.
     inner = {name: source[name] for name in ("wrapper", "extra") if name in source}
     ours = {name: value for name, value in inner.items() if isinstance(value, Mapping)}
+    if not TAKEN.issuperset(ours.get("extra", ())):
+        del ours["extra"]
     return Card(
         **fields,
         book=from_book(source.get(first_of(source, "character_book", "book"))),

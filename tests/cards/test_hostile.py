@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from cards.parse import MAX_MARKS
+
 ROOT = Path(__file__).parents[2]
 MB = 1024 * 1024
 FULL = 20 * MB  # bytes: the largest file that is taken
@@ -32,7 +34,7 @@ def up_to_the_bound(piece: bytes, marks: int, last: bytes = "🦊".encode()) -> 
 
     An emoji in it makes Python take four bytes for each character.
     """
-    body = b'{"name":"A","a":[' + piece * (990_000 // marks) + b'"'
+    body = b'{"name":"A","a":[' + piece * ((MAX_MARKS - 10_000) // marks) + b'"'
     return body + b"x" * (FULL - len(body) - len(last) - 3) + last + b'"]}'
 
 
@@ -55,7 +57,7 @@ JSON: dict[str, Callable[[], bytes]] = {
     "texts at the bound": lambda: up_to_the_bound('"é1",'.encode(), 1),
     "fractions at the bound": lambda: up_to_the_bound(b"0.5,", 1),
     "keys at the bound": lambda: (
-        b'{"name":"A",' + numbered('"key{0}":"text{0}"', 490_000)[: 19 * MB].rpartition(b",")[0] + b"}"
+        b'{"name":"A",' + numbered('"key{0}":"text{0}"', MAX_MARKS // 2 - 10)[: 19 * MB].rpartition(b",")[0] + b"}"
     ),
     "one emoji in a text": lambda: b'{"name":"' + b"x" * (FULL - 20) + FOX + b'"}',
     "escapes in a text": lambda: b'{"name":"' + b"\\n" * (FULL // 2 - 20) + FOX + b'"}',
@@ -203,11 +205,14 @@ import json, resource, sys, time
 from pathlib import Path
 from cards.errors import CardError
 from cards.files import read_file
+from cards.formats import render
 content = sys.stdin.buffer.read()
 message = ""
 started = time.process_time()
 try:
     found = read_file(content)
+    if found.card:
+        render(found.card, "v3", found.media)  # and out again, as whoever converts it
 except CardError as error:
     message = str(error)
 seconds = time.process_time() - started
