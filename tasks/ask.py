@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 import logs
 import settings
 from models import db
-from models.errors import JobCancelled
+from models.errors import JobCancelled, StaleAttempt
 from models.ids import new_id
-from models.services import calls
+from models.services import calls, claims
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
 from providers import base
@@ -96,9 +96,11 @@ class Asker:
             threading.Event().wait(min(left, 0.5))
 
     def _check(self) -> None:
-        """Leave off between calls when the job is cancelled, the worker stops, or the step's time is up."""
+        """Leave off between calls: cancelled, somebody else's job, a stopping worker, or no time left."""
         if self.heart.is_cancelled(self.claim.job_id):
             raise JobCancelled(f"{self.claim.job_id} is to be cancelled.")
+        if self._is_lost():
+            raise StaleAttempt(f"Attempt {self.claim.attempt} of {self.claim.job_id} is over.")
         if self.heart.is_draining():
             raise HandBack
         if time.monotonic() >= self.until:
@@ -106,10 +108,15 @@ class Asker:
 
     def _is_to_stop(self) -> bool:
         """Say whether a call that is under way is to be cut off; a stopping worker lets it go on for a while."""
-        return self.heart.is_cancelled(self.claim.job_id) or self.heart.is_draining(settings.engine().drain)
+        stopped = self.heart.is_cancelled(self.claim.job_id) or self._is_lost()
+        return stopped or self.heart.is_draining(settings.engine().drain)
+
+    def _is_lost(self) -> bool:
+        return self.heart.is_lost(self.claim.job_id, self.claim.attempt, self.claim.step)
 
     def _call(self, prompt: Prompt, sampling: Sampling, key: str) -> Completion:
         with db.transaction() as session:
+            claims.confirm(session, self.claim)  # a worker that stood still past its lease pays for nothing more
             if not calls.reserve(session, self.claim):
                 raise StepFailed("BUDGET_EXCEEDED", "The batch's max_cost_usd has no room for another call.")
         asked = Asked(new_id("call"), key, prompt.purpose, self.provider.name, sampling.model, datetime.now(UTC))

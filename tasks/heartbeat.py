@@ -22,6 +22,7 @@ import settings
 from models import db
 from models.services import stops, workers
 
+Held = tuple[str, int, str]  # job, attempt, step
 LOOK_SECONDS = 1.0  # how soon a cancelled job is noticed; also how soon a missed beat is tried again
 
 log = logs.get(__name__)
@@ -34,8 +35,9 @@ class Heart:
         self.id = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         self._host = socket.gethostname()
         self._queues = list(queues)
-        self._running: set[tuple[str, int]] = set()
+        self._running: set[Held] = set()
         self._cancelled: frozenset[str] = frozenset()
+        self._lost: frozenset[Held] = frozenset()
         self._draining_since: float | None = None
         self._due = 0.0
         self._stopped = threading.Event()
@@ -68,14 +70,22 @@ class Heart:
         """Say whether a job that runs here is to be cancelled, as of the last look (a second ago at most)."""
         return job_id in self._cancelled
 
+    def is_lost(self, job_id: str, attempt: int, step: str) -> bool:
+        """Say whether a step that runs here is somebody else's by now, as of the last look.
+
+        It is when this process stood still for longer than its leases: nobody waits for what the step still asks.
+        """
+        return (job_id, attempt, step) in self._lost
+
     @contextmanager
-    def holding(self, job_id: str, attempt: int) -> Iterator[None]:
+    def holding(self, job_id: str, attempt: int, step: str) -> Iterator[None]:
         """Renew a job's lease and look for its cancelling while its step runs."""
-        self._running.add((job_id, attempt))
+        held = (job_id, attempt, step)
+        self._running.add(held)
         try:
             yield
         finally:
-            self._running.discard((job_id, attempt))
+            self._running.discard(held)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._tick()):
@@ -85,13 +95,15 @@ class Heart:
         """Beat if it is time, and look for what is to be cancelled; returns the seconds to the next tick."""
         try:
             if time.monotonic() >= self._due:
-                running = [job_id for job_id, _ in self._running.copy()]
+                running = [job_id for job_id, _, _ in self._running.copy()]
                 with db.transaction(db.HEART) as session:
                     workers.beat(session, self.id, self._host, os.getpid(), self._queues, running)
                 self._due = time.monotonic() + settings.engine().heartbeat
-            if self._running:
+            if running_now := self._running.copy():
                 with db.transaction(db.HEART) as session:
-                    self._cancelled = frozenset(stops.cancelled_of(session, self.id))
+                    held = stops.held_by(session, self.id)
+                self._cancelled = frozenset(job_id for job_id, wanted in held.items() if wanted)
+                self._lost = frozenset(one for one in running_now if one[0] not in held)
         except db.Trouble as error:
             log.warning("heartbeat_missed", worker=self.id, reason=type(error).__name__)
         return min(LOOK_SECONDS, settings.engine().heartbeat)

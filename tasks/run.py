@@ -49,7 +49,7 @@ def run_step(name: str, job_id: str, attempt: int, heart: Heart) -> bool:
         return True
     with (
         logs.bound(request_id=claim.request_id, job_id=job_id, attempt=attempt, step=name),
-        heart.holding(job_id, attempt),
+        heart.holding(job_id, attempt, name),
     ):
         return _run_claimed(claim, outputs, heart)
 

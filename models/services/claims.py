@@ -115,6 +115,14 @@ def _touch(session: Session, claim: Claim, **values: Any) -> Job | None:
     )
 
 
+def confirm(session: Session, claim: Claim) -> None:
+    """Raise `StaleAttempt` when the claim is not good any more. Locks nothing: for what cannot be fenced later."""
+    good = exists().where(Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status == Status.PROCESSING)
+    runs = exists().where(Step.job_id == claim.job_id, Step.index == claim.index, Step.status == Status.PROCESSING)
+    if not session.scalar(select(good & runs)):
+        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+
+
 def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
     version = load_version(session, job.profile_id, job.profile_version)
     return Claim(

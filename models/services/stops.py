@@ -66,9 +66,9 @@ def cancel_batch(session: Session, owner_id: str, batch_id: str) -> Batch:
     return batch
 
 
-def cancelled_of(session: Session, worker_id: str) -> set[str]:
-    """Return the jobs that a worker holds and that are to be cancelled."""
-    wanted = select(Job.id).where(
-        Job.lease_owner == worker_id, Job.status == Status.PROCESSING, Job.cancel_requested_at.is_not(None)
+def held_by(session: Session, worker_id: str) -> dict[str, bool]:
+    """Return the jobs that a worker holds, each with whether it is to be cancelled."""
+    held = select(Job.id, Job.cancel_requested_at.is_not(None)).where(
+        Job.lease_owner == worker_id, Job.status == Status.PROCESSING
     )
-    return set(session.scalars(wanted))
+    return {row[0]: row[1] for row in session.execute(held)}

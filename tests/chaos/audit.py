@@ -11,6 +11,7 @@ from typing import Any
 from tests.chaos.stack import Late, Stack, wait_for
 from tests.chaos.watch import Watch, messages
 
+SENDING = 0.5  # seconds after its wake in which a worker sends what it had decided to ask before it was frozen
 STORING = 1.0  # seconds after its last byte for which an answer counts as in flight: received, not yet stored
 
 
@@ -193,5 +194,7 @@ def in_flight(stack: Stack, line: dict[str, Any]) -> bool:
         if what == "postgres" and began - STORING <= until <= end:
             until = max(until, end)
     return any(
-        event.costly and line["started"] - event.lasting - 0.1 <= event.at <= until + STORING for event in stack.events
+        (event.costly and line["started"] - event.lasting - 0.1 <= event.at <= until + STORING)
+        or (event.wake and event.at <= line["started"] <= event.at + SENDING)
+        for event in stack.events
     )

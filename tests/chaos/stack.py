@@ -95,6 +95,7 @@ class Event:
     what: str
     pids: frozenset[int] = frozenset()
     costly: bool = False
+    wake: bool = False  # what a worker was about to ask when it was frozen, it asks now
     kill: bool = False
     lasting: float = 0.0
 
@@ -323,6 +324,7 @@ class Stack:
         self._signal(self.pid(name), signal.SIGSTOP)
 
     def wake(self, name: str) -> None:
+        self.note(f"wake {name}", wake=True)
         self._signal(self.pid(name), signal.SIGCONT)
         self.frozen.discard(self.pid(name))
 

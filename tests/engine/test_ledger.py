@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from models.batches import Batch
 from models.calls import Call
+from models.errors import StaleAttempt
 from models.jobs import Job
 from models.services import calls
 from models.services.claims import Claim
@@ -22,6 +23,7 @@ from tasks.ask import Asker, question_key
 from tasks.errors import StepFailed
 from tasks.heartbeat import Heart
 from tests.engine import jobs as work
+from tests.engine.processes import wait_for
 from tests.model_server import PRICE, ModelServer, Say
 
 PROMPT = Prompt("write_card", ({"role": "user", "content": "Write about the lamp."},), {"type": "object"})
@@ -113,6 +115,39 @@ def test_a_provider_that_stays_away_is_given_up_after_the_last_try(
     with pytest.raises(Unavailable, match="busy"):
         ask(claim, provider, PROMPT, SAMPLING)
     assert len(model_server.ledger.requests) == retry.TRIES
+
+
+def test_a_worker_that_lost_its_job_asks_nothing(
+    database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    """It stood still past its lease and wakes up between two calls."""
+    with database.transaction() as session:
+        session.execute(update(Job).where(Job.id == claim.job_id).values(attempt=2))
+    with pytest.raises(StaleAttempt):
+        ask(claim, provider, PROMPT, SAMPLING)
+    assert model_server.ledger.requests == []
+
+
+def test_the_call_of_a_worker_that_lost_its_job_is_cut_off(
+    database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    """It stood still in the middle of a call: another one asks by now, and nobody waits for this answer."""
+    model_server.seconds = 20.0
+    heart = Heart([])
+    asker = Asker.of(claim, provider, heart)
+    with database.transaction() as session:
+        session.execute(update(Job).where(Job.id == claim.job_id).values(lease_owner=heart.id))
+    heart.start()
+    try:
+        with heart.holding(claim.job_id, claim.attempt, claim.step), ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(asker.ask, PROMPT, SAMPLING)
+            wait_for(lambda: model_server.ledger.now == 1, "the call is under way")
+            with database.transaction() as session:
+                session.execute(update(Job).where(Job.id == claim.job_id).values(lease_owner="another", attempt=2))
+            with pytest.raises(StaleAttempt):
+                asked.result(10)
+    finally:
+        heart.stop()
 
 
 def test_two_answers_to_one_question_are_both_booked_and_one_is_discarded(

@@ -82,7 +82,7 @@ def test_one_heartbeat_renews_every_lease_of_its_process(
         with database.transaction() as session:
             return set(session.scalars(select(Job.id).where(Job.lease_expires_at > func.now() + LEASE / 2)))
 
-    with heart.holding(ids[0], 1), heart.holding(ids[1], 1):
+    with heart.holding(ids[0], 1, "generate"), heart.holding(ids[1], 1, "generate"):
         heart.start()
         try:
             wait_for(lambda: renewed() == set(ids[:2]), "the two leases that are held here are renewed")

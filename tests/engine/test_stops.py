@@ -49,8 +49,8 @@ def test_a_running_job_is_marked_and_its_worker_ends_it(database: Any, owner: st
     assert claimed is not None
     assert cancel(owner, job.job_id).status == "processing"
     with database.transaction() as session:
-        assert stops.cancelled_of(session, "w1") == {job.job_id}
-        assert stops.cancelled_of(session, "w2") == set()
+        assert stops.held_by(session, "w1") == {job.job_id: True}
+        assert stops.held_by(session, "w2") == {}
         claims.end_cancelled(session, claimed)
     assert steps_of(database, job.job_id) == ["cancelled"] * 3
 
