@@ -35,13 +35,29 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to ask: model id, and the sampling settings to send (None: not sent, the server decides)."""
+    """How to ask: model id, and the sampling settings to send (None or empty: not sent, the server decides).
+
+    ``structured_output`` is a rung of the ladder (see `providers.ladder`) or "auto"; ``routing`` is OpenRouter's
+    ``provider`` object, sent only there.
+    """
 
     model: str
     max_tokens: int
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    top_a: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repetition_penalty: float | None = None
     seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning_effort: str | None = None
+    fallback_models: tuple[str, ...] = ()
+    structured_output: str = "auto"
+    stream: bool = True
+    routing: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

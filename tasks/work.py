@@ -12,6 +12,20 @@ from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
 from tasks.ask import Asker
 
+# Options that are handed to the model server as they are, under their own name.
+SAMPLED = (
+    *("top_p", "top_k", "min_p", "top_a", "frequency_penalty", "presence_penalty", "repetition_penalty", "seed"),
+    *("reasoning_effort", "structured_output", "stream"),
+)
+# Options that OpenRouter chooses its providers by, and the fields of its `provider` object.
+ROUTING = {
+    "provider_order": "order",
+    "provider_ignore": "ignore",
+    "provider_sort": "sort",
+    "data_collection": "data_collection",
+    "zero_data_retention": "zdr",
+}
+
 
 @dataclass(frozen=True)
 class Work:
@@ -36,18 +50,25 @@ class Work:
         return str(self.claim.request.get("source_material", ""))
 
     def option(self, name: str) -> Any:
-        """Return the value of an option: the request's, else the profile's, else None."""
+        """Return the value of an option: the request's, else the profile's; None where neither sets it."""
         value = self.claim.request.get("options", {}).get(name)
         return self.claim.config.get(name) if value is None else value
 
-    def sampling(self, max_tokens: str = "max_tokens") -> Sampling:
-        """Return how to ask, from the options; ``max_tokens`` names the option that caps the answer."""
+    def sampling(self, max_tokens: str = "max_tokens", *, analysis: bool = False) -> Sampling:
+        """Return how to ask, from the options. ``max_tokens`` names the option that caps the answer.
+
+        ``analysis``: for reading (facts, rosters, repairs), by its own model and temperature.
+        """
+        model = self.option("model") or self.provider.default_model
+        routing = {field: self.option(option) for option, field in ROUTING.items() if self.option(option) is not None}
         return Sampling(
-            model=self.option("model") or self.provider.default_model,
+            model=(self.option("analysis_model") or model) if analysis else model,
             max_tokens=int(self.option(max_tokens)),
-            temperature=self.option("temperature"),
-            top_p=self.option("top_p"),
-            seed=self.option("seed"),
+            temperature=self.option("analysis_temperature" if analysis else "temperature"),
+            stop=tuple(self.option("stop") or ()),
+            fallback_models=tuple(self.option("fallback_models") or ()),
+            routing=routing,
+            **{name: self.option(name) for name in SAMPLED},
         )
 
     def ask(self, prompt: Prompt, sampling: Sampling, index: int = 0) -> Completion:

@@ -17,7 +17,7 @@ from models.jobs import Job, JobLog, Step
 from models.services import moves
 from models.services.jobs import list_steps
 from models.services.moves import Dispatch
-from models.services.profiles import load_version
+from models.services.profiles import defaults, load_version
 from models.states import Status
 
 # Leases and graces count from the moment of their statement (`clock_timestamp`): `now` is the start of the transaction,
@@ -140,8 +140,8 @@ def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
         request=job.request,
         profile_id=job.profile_id,
         profile_version=job.profile_version,
-        config=version.config,
-        prompts=version.prompts,
+        config={**defaults()["config"], **version.config},
+        prompts={**defaults()["prompts"], **version.prompts},
         request_id=job.request_id,
         position=job.position,
         created_at=job.created_at,

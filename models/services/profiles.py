@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -73,3 +74,9 @@ def load_version(session: Session, profile_id: str, version: int) -> ProfileVers
     if found is None:
         raise NotFound("profile", f"{profile_id} v{version}")
     return found
+
+
+@cache
+def defaults() -> Mapping[str, Mapping[str, Any]]:
+    """Return ``config`` and ``prompts`` of the default profile: what others say nothing of is as it says."""
+    return next(builtin for builtin in read_builtins() if builtin["id"] == DEFAULT_PROFILE)
