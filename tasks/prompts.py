@@ -25,15 +25,16 @@ def render(
     return Prompt(
         purpose=purpose,
         messages=(
-            {"role": "system", "content": _fill(prompts, "system", {})},
-            {"role": "user", "content": _fill(prompts, purpose, slots)},
+            {"role": "system", "content": fill(prompts, "system", {})},
+            {"role": "user", "content": fill(prompts, purpose, slots)},
         ),
         schema=schema,
         inputs=inputs,
     )
 
 
-def _fill(prompts: Mapping[str, str], name: str, slots: Mapping[str, Any]) -> str:
+def fill(prompts: Mapping[str, str], name: str, slots: Mapping[str, Any]) -> str:
+    """Return the profile's text ``name``, its slots filled; raises `StepFailed` as `render` does."""
     try:
         return Template(prompts[name]).substitute(slots)
     except (KeyError, ValueError) as error:

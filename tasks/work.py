@@ -10,7 +10,9 @@ from models import db
 from models.services import claims
 from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
+from tasks import question
 from tasks.ask import Asker
+from tasks.question import Answer
 
 # Options that are handed to the model server as they are, under their own name.
 SAMPLED = (
@@ -74,6 +76,10 @@ class Work:
     def ask(self, prompt: Prompt, sampling: Sampling, index: int = 0) -> Completion:
         """Ask through the ledger; see `Asker.ask`."""
         return self.asker.ask(prompt, sampling, index)
+
+    def ask_for(self, prompt: Prompt, sampling: Sampling, index: int = 0) -> Answer:
+        """Ask until the answer has the shape of the prompt's schema; see `question.put`."""
+        return question.put(self, prompt, sampling, index)
 
     def show(self, fraction: float, detail: str) -> None:
         """Show that ``fraction`` (0 to 1) of this step is done, and what comes now."""

@@ -1,0 +1,51 @@
+"""One question until its answer has the shape that was asked for: ask -> read -> ask again with what was wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from providers.base import BadOutput, Completion, Prompt, Sampling
+from tasks import prompts, replies
+
+if TYPE_CHECKING:
+    from tasks.work import Work
+
+QUOTED = 8000  # characters of a wrong answer that are shown to the model again
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question was answered with: the object of its schema, and the completion and prompt it came from."""
+
+    value: dict[str, Any]
+    completion: Completion
+    prompt: Prompt
+
+
+def put(work: Work, prompt: Prompt, sampling: Sampling, index: int = 0) -> Answer:
+    """Return the answer to ``prompt``. ``index`` tells questions of one purpose apart.
+
+    An answer of the wrong shape is shown to the model with what is wrong with it, as often as the option ``reasks``
+    says; then `BadOutput` says what the last one lacked.
+    """
+    asked = prompt
+    for again in range(int(work.option("reasks") or 0) + 1):
+        completion = work.ask(asked, sampling, index)
+        try:
+            return Answer(replies.read_reply(completion.text, prompt.schema), completion, prompt)
+        except BadOutput as fault:
+            last = fault
+            work.log("warning", "The answer had the wrong shape.", purpose=prompt.purpose, reason=str(fault))
+        asked = _asked_again(work, prompt, completion, last, again)
+    raise last
+
+
+def _asked_again(work: Work, prompt: Prompt, completion: Completion, fault: BadOutput, again: int) -> Prompt:
+    """Return the question with the wrong answer behind it; each time with the first prompt, not with all of them."""
+    wrong = prompts.fill(work.claim.prompts, "ask_again", {"problems": str(fault), "again": again + 1})
+    told = (
+        {"role": "assistant", "content": completion.text[:QUOTED] or "(empty)"},
+        {"role": "user", "content": wrong},
+    )
+    return replace(prompt, messages=(*prompt.messages, *told))
