@@ -11,6 +11,7 @@ from tasks import prompts, replies
 if TYPE_CHECKING:
     from tasks.work import Work
 
+MOST_ASKS = 10  # of one question; the option `reasks` stays below it
 QUOTED = 8000  # characters of a wrong answer that are shown to the model again
 
 
@@ -31,19 +32,20 @@ def put(work: Work, prompt: Prompt, sampling: Sampling, index: int = 0) -> Answe
     """
     asked = prompt
     for again in range(int(work.option("reasks") or 0) + 1):
-        completion = work.ask(asked, sampling, index)
+        # Each time under a key of its own: the ledger would answer the same words with the same wrong answer.
+        completion = work.ask(asked, sampling, index * MOST_ASKS + again)
         try:
             return Answer(replies.read_reply(completion.text, prompt.schema), completion, prompt)
         except BadOutput as fault:
             last = fault
             work.log("warning", "The answer had the wrong shape.", purpose=prompt.purpose, reason=str(fault))
-        asked = _asked_again(work, prompt, completion, last, again)
+        asked = _asked_again(work, prompt, completion, last)
     raise last
 
 
-def _asked_again(work: Work, prompt: Prompt, completion: Completion, fault: BadOutput, again: int) -> Prompt:
+def _asked_again(work: Work, prompt: Prompt, completion: Completion, fault: BadOutput) -> Prompt:
     """Return the question with the wrong answer behind it; each time with the first prompt, not with all of them."""
-    wrong = prompts.fill(work.claim.prompts, "ask_again", {"problems": str(fault), "again": again + 1})
+    wrong = prompts.fill(work.claim.prompts, "ask_again", {"problems": str(fault)})
     told = (
         {"role": "assistant", "content": completion.text[:QUOTED] or "(empty)"},
         {"role": "user", "content": wrong},
