@@ -11,40 +11,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.model_writer import CARD, ENTRIES, Asked, read_request, say_it, write
+
+__all__ = ["CARD", "ENTRIES", "PRICE", "ModelServer", "Say"]
+
 PRICE = Decimal("0.0000021")  # dollars a token: an odd figure, so that sums show what was rounded
 CHUNKS = 8  # into how many chunks a stream cuts its text
 LOOK_SECONDS = 0.05  # how often a waiting server looks whether its client is still there, and sends comments
 COMMENT = b": OPENROUTER PROCESSING"
-
-CARD = {
-    "name": "Ondine Marsh",
-    "description": "Ondine Marsh keeps the lighthouse on Gull Rock, a tall woman in oilskins with a burnt left hand.",
-    "personality": "Patient and dry. She counts under her breath when she is afraid and never says why.",
-    "scenario": "A storm has taken the mail boat, and {{user}} has come ashore at Gull Rock with it.",
-    "first_mes": '*The lamp turns before {{char}} speaks.*\n\n"You are wet, {{user}}. Stay, or say who sent you?"',
-    "alternate_greetings": ['*Morning, and the sea is flat.*\n\n"Tea first," *{{char}} says.* "Then your boat?"'],
-    "mes_example": '<START>\n{{user}}: Who are you?\n{{char}}: "I keep the lamp. It keeps me."',
-    "tags": ["lighthouse", "sea", "keeper", "mystery"],
-    "creator_notes": "A quiet card for slow evenings. Start with the storm.",
-}
-ENTRIES = {
-    "entries": [
-        {
-            "name": "Gull Rock",
-            "keys": ["Gull Rock", "the rock", "lighthouse"],
-            "content": "Gull Rock is a bare island with one lighthouse, an hour from the coast by boat.",
-            "category": "place",
-            "constant": False,
-        }
-    ]
-}
 
 
 @dataclass
@@ -86,11 +67,18 @@ class Ledger:
 
 
 class ModelServer:
-    """Runs in a thread on a free port of the loopback. ``script``: answers to give first, in order; see `Say`."""
+    """Runs in a thread on a free port of the loopback. ``script``: answers to give first, in order; see `Say`.
+
+    ``refuses``: what is said to a request that asks by one of these rungs of the ladder (these answers are not taken
+    from the script). ``writers``: what to answer instead of the usual, by purpose (the ``title`` of the schema, or the
+    name of the tool or response format); each is given the shape and the whole request.
+    """
 
     def __init__(self, port: int = 0, seconds: float = 0.0) -> None:
         self.ledger = Ledger()
         self.script: list[Say] = []
+        self.refuses: dict[str, Say] = {}
+        self.writers: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]]] = {}
         self.seconds = seconds
         owner = self
 
@@ -142,14 +130,14 @@ class ModelServer:
             self.ledger.requests.append(body)
             self.ledger.headers.append(dict(handler.headers))
             self.ledger.ports.append(handler.client_address[1])
-            say = self.script.pop(0) if self.script else Say()
-        purpose = body["response_format"]["json_schema"]["name"]
-        text = say.text if say.text is not None else json.dumps(self.write(purpose))
+            asked = read_request(body)
+            say = self.refuses.get(asked.rung) or (self.script.pop(0) if self.script else Say())
+        text = say.text if say.text is not None else say_it(asked, self.write(asked, body))
         if body.get("stream") and say.stream and say.body is None:
-            Streaming(self, handler, body, text, say).send()
+            Streaming(self, handler, body, asked, text, say).send()
             return
         time.sleep(say.seconds or self.seconds)
-        reply = say.body if say.body is not None else self.completion(body, text, say.finish)
+        reply = say.body if say.body is not None else self.completion(body, asked, text, say)
         send(
             handler,
             say.status,
@@ -157,15 +145,17 @@ class ModelServer:
             say.headers,
         )
 
-    def write(self, purpose: str) -> dict[str, Any]:
+    def write(self, asked: Asked, body: dict[str, Any]) -> dict[str, Any]:
         """Return what a good model writes where the script says nothing."""
-        return ENTRIES if purpose == "write_entries" else CARD
+        writer = self.writers.get(asked.purpose)
+        return writer(asked.schema, body) if writer else write(asked.purpose, asked.schema)
 
-    def completion(self, body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
+    def completion(self, body: dict[str, Any], asked: Asked, text: str, say: Say) -> dict[str, Any]:
         """Return a completion and book its cost."""
-        message = {"role": "assistant", "content": text}
-        choices = [{"index": 0, "message": message, "finish_reason": finish}]
-        return {"id": "gen-1", "model": body["model"], "choices": choices, "usage": self.charge(body, text)}
+        message = {"role": "assistant", **carried(asked, text), **say.message}
+        choices = [{"index": 0, "message": message, "finish_reason": finish_of(asked, say)}]
+        usage = self.charge(body, text) | say.usage
+        return {"id": "gen-1", "model": say.model or body["model"], "choices": choices, "usage": usage}
 
     def charge(self, body: dict[str, Any], text: str) -> dict[str, Any]:
         """Book the cost of the prompt and of this much text; return it as usage."""
@@ -184,11 +174,18 @@ class Streaming:
     """One streamed answer: chunks of the text, the finish reason, the usage on a chunk without choices, [DONE]."""
 
     def __init__(
-        self, server: ModelServer, handler: BaseHTTPRequestHandler, body: dict[str, Any], text: str, say: Say
+        self,
+        server: ModelServer,
+        handler: BaseHTTPRequestHandler,
+        body: dict[str, Any],
+        asked: Asked,
+        text: str,
+        say: Say,
     ) -> None:
         self.server = server
         self.handler = handler
         self.body = body
+        self.asked = asked
         self.text = text
         self.say = say
         self.sent = ""
@@ -212,6 +209,8 @@ class Streaming:
         self._start()
         if self.say.comments:
             self.wait(seconds, self._comment)
+        if self.say.message:
+            self.chunk("", delta=self.say.message)
         for number, piece in enumerate(pieces(self.text)):
             if number == self.say.break_after:
                 break
@@ -242,7 +241,7 @@ class Streaming:
             self.wait(self.say.chunk_seconds, self._comment if self.say.comments else None)
         if self.say.usage_early and not self.charged:
             self.charged = True
-            self.chunk(piece, usage=self.server.charge(self.body, self.text))
+            self.chunk(piece, usage=self.server.charge(self.body, self.text) | self.say.usage)
         else:
             self.chunk(piece)
         self.sent += piece
@@ -250,17 +249,26 @@ class Streaming:
             self.server.ledger.chunks += 1
 
     def _finish(self) -> None:
-        self.chunk("", finish_reason=self.say.finish)
+        self.chunk("", finish_reason=finish_of(self.asked, self.say))
         if not self.charged:
             self.charged = True
-            self.chunk(None, usage=self.server.charge(self.body, self.text))
+            self.chunk(None, usage=self.server.charge(self.body, self.text) | self.say.usage)
         self.event(b"[DONE]")
 
-    def chunk(self, content: str | None, *, finish_reason: str | None = None, **more: Any) -> None:
-        """Send one chunk; without content it has no choices."""
-        choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish_reason}
+    def chunk(
+        self,
+        content: str | None,
+        *,
+        finish_reason: str | None = None,
+        delta: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        """Send one chunk; without content it has no choices. ``delta``: instead of one that carries the content."""
+        delta = carried(self.asked, content or "", number=self.sent) if delta is None else delta
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
         choices = [] if content is None else [choice]
-        self.event({"id": "gen-1", "object": "chat.completion.chunk", "model": self.body["model"]} | more, choices)
+        head = {"id": "gen-1", "object": "chat.completion.chunk", "model": self.say.model or self.body["model"]}
+        self.event(head | more, choices)
 
     def event(self, content: dict[str, Any] | bytes, choices: list[Any] | None = None) -> None:
         """Send one event: an object, or bytes as they are."""
@@ -296,6 +304,27 @@ class Streaming:
                 meanwhile()
 
 
+def carried(asked: Asked, text: str, number: str | None = None) -> dict[str, Any]:
+    """Return the part of a message that carries ``text``: its content, or the arguments of the tool that is asked for.
+
+    ``number``: what a stream has sent so far; only its first piece names the tool.
+    """
+    if asked.rung != "tool":
+        return {"content": text}
+    call: dict[str, Any] = {"function": {"arguments": text}}
+    if number is not None:
+        call["index"] = 0
+    if not number:
+        call |= {"id": "call_1", "type": "function"}
+        call["function"]["name"] = asked.purpose
+    return {"content": None, "tool_calls": [call]}
+
+
+def finish_of(asked: Asked, say: Say) -> str | None:
+    """Return the finish reason: a call of a tool ends as such."""
+    return "tool_calls" if asked.rung == "tool" and say.finish == "stop" else say.finish
+
+
 def client_is_gone(connection: socket.socket, seconds: float) -> bool:
     """Say whether the client closed, or closes within so many seconds."""
     poll = select.poll()
@@ -317,13 +346,15 @@ class Say:
     headers, or after them with ``comments``) chunks, ``chunk_seconds`` apart. ``break_after``: the connection is closed
     after so many chunks. ``comments``: keep-alive comments while waiting. ``mid_error``: an event sent half way, the
     last one. ``usage_early``: the whole usage comes on the first chunk. ``newline`` ends lines; each event is cut into
-    HTTP chunks of ``slice_bytes`` (0: whole).
+    HTTP chunks of ``slice_bytes`` (0: whole). ``message`` is added to the message (``reasoning``, ``refusal``), as a
+    chunk of its own before the text when streaming; ``usage`` is put over the usage that is told, not over what is
+    charged; ``model`` is who answered, if not the model that was asked.
     """
 
     status: int = 200
     body: Any = None
     text: str | None = None
-    finish: str = "stop"
+    finish: str | None = "stop"
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     stream: bool = True
@@ -334,6 +365,9 @@ class Say:
     usage_early: bool = False
     newline: bytes = b"\n"
     slice_bytes: int = 0
+    message: dict[str, Any] = field(default_factory=dict)
+    usage: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
 
 
 def send(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers: dict[str, str]) -> None:

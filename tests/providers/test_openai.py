@@ -13,10 +13,16 @@ from providers import base
 from providers.base import Prompt, Sampling
 from providers.openai import OpenAIProvider, is_local, request_body
 from providers.reply import read_completion, read_retry_after, read_usage
-from tasks.writing.shapes import CARD as SHAPE
 from tests.model_server import CARD, ModelServer, Say
 
 KEY = "sk-or-a-very-secret-key"
+TEXT = {"type": "string"}
+SHAPE = {
+    "type": "object",
+    "properties": {"name": TEXT, "description": TEXT, "tags": {"type": "array", "items": TEXT}},
+    "required": ["name", "description", "tags"],
+    "additionalProperties": False,
+}
 PROMPT = Prompt("write_card", ({"role": "user", "content": "Write."},), SHAPE)
 SAMPLING = Sampling(model="test/model", max_tokens=900, temperature=0.5)
 
