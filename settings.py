@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
@@ -128,9 +132,70 @@ ENGINE_VARIABLES = {
 }
 
 
+@dataclass(frozen=True)
+class Daily:
+    """What one owner may use a day (UTC): tokens, and dollars. 0: as much as they like."""
+
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+def daily(env: Mapping[str, str] | None = None) -> Daily:
+    """Read the daily limits; raises `SettingError` naming one that cannot be used."""
+    env = os.environ if env is None else env
+    tokens, cost = env.get("DAILY_TOKENS", "").strip() or "0", env.get("DAILY_COST_USD", "").strip() or "0"
+    if not re.fullmatch(r"[0-9]{1,15}", tokens):
+        raise SettingError(f"DAILY_TOKENS must be a whole number (found: {tokens[:40]!r}).")
+    return Daily(int(tokens), _dollars("DAILY_COST_USD", cost))
+
+
+PRICED = ("prompt", "completion", "request", "internal_reasoning", "input_cache_read", "input_cache_write")
+
+
+def model_prices(env: Mapping[str, str] | None = None) -> Mapping[str, Mapping[str, Decimal]]:
+    """Return the operator's own prices by model: dollars a million tokens, ``request`` in dollars a call.
+
+    ``MODEL_PRICES`` is JSON, or the path of a file that holds it. Raises `SettingError` naming what cannot be used.
+    """
+    return _read_prices((os.environ if env is None else env).get("MODEL_PRICES", "").strip())
+
+
+@cache
+def _read_prices(given: str) -> Mapping[str, Mapping[str, Decimal]]:
+    if not given:
+        return {}
+    try:
+        text = given if given.startswith("{") else Path(given).read_text("utf-8")
+        read = json.loads(text, parse_float=Decimal)
+    except (OSError, ValueError) as error:
+        raise SettingError(f"MODEL_PRICES is neither JSON nor a file of JSON that can be read: {error}.") from error
+    if not isinstance(read, dict):
+        raise SettingError('MODEL_PRICES must be an object such as {"some/model": {"prompt": "0.15", ...}}.')
+    return {model: _prices_of(model, prices) for model, prices in read.items()}
+
+
+def _prices_of(model: str, prices: Any) -> Mapping[str, Decimal]:
+    if not isinstance(prices, dict) or not {"prompt", "completion"} <= prices.keys() <= set(PRICED):
+        raise SettingError(
+            f"MODEL_PRICES: {model!r} needs prompt and completion, and may have {', '.join(PRICED[2:])}."
+        )
+    return {name: _dollars(f"MODEL_PRICES: {name} of {model!r}", str(price)) for name, price in prices.items()}
+
+
+def _dollars(what: str, text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or not 0 <= amount <= 1_000_000:
+        raise SettingError(f"{what} must be dollars, such as 2.5 (found: {text[:40]!r}).")
+    return amount
+
+
 def load(env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of a server process from ``env`` (default: the environment)."""
     env = os.environ if env is None else env
+    daily(env), model_prices(env)  # what cannot be used is said at the start, not before the first call
     for name in ("DATABASE_URL", "REDIS_URL"):
         if not env.get(name):
             raise SettingError(f"{name} is not set. `make up` starts embedded servers and sets it for you.")

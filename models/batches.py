@@ -41,6 +41,7 @@ class Batch(Base):
     failed: Mapped[int] = mapped_column(Integer, server_default="0")
     cancelled: Mapped[int] = mapped_column(Integer, server_default="0")
     cost_usd: Mapped[Money]
+    wasted_usd: Mapped[Money]
     created_at: Mapped[Created]
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]

@@ -19,7 +19,8 @@ class Call(Base):
     """One request. Rows are only ever added, and outlive their job: no foreign key leads to it.
 
     ``key`` says which question of which step was asked; a completed, not discarded answer to it is used again
-    by every later run along the same line of retries (``root_id``) instead of paying for another.
+    by every later run along the same line of retries (``root_id``) instead of paying for another. ``model`` is the one
+    that answered, ``asked_model`` the one that was asked for; a router answers with another.
     """
 
     __tablename__ = "calls"
@@ -32,7 +33,9 @@ class Call(Base):
             postgresql_where="status = 'completed' AND NOT discarded",
         ),
         Index("ix_calls_job", "job_id"),
+        Index("ix_calls_shared", "batch_id", "key", postgresql_where="status = 'completed' AND NOT discarded"),
         Index("ix_calls_owner", "owner_id", "finished_at"),
+        Index("ix_calls_asked", "provider", "asked_model", "finished_at"),
     )
 
     id: Mapped[Id]
@@ -46,6 +49,7 @@ class Call(Base):
     key: Mapped[str] = mapped_column(Text)
     provider: Mapped[str] = mapped_column(Text)
     model: Mapped[str] = mapped_column(Text)
+    asked_model: Mapped[str] = mapped_column(Text, server_default="")
     status: Mapped[str] = mapped_column(Text)
     discarded: Mapped[bool] = mapped_column(Boolean, server_default="false")
     finish_reason: Mapped[str | None] = mapped_column(Text)

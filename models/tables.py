@@ -9,7 +9,10 @@ from models.db import Base
 from models.idempotency import KeptAnswer
 from models.jobs import Job, JobLog, Step
 from models.owners import ApiKey, Owner
+from models.prices import ModelPrice, PriceSource
 from models.profiles import Profile, ProfileVersion
+from models.shared import SharedQuestion
+from models.usage import DailyUsage
 from models.workers import Worker
 
 __all__ = [
@@ -21,14 +24,18 @@ __all__ = [
     "Book",
     "Call",
     "Character",
+    "DailyUsage",
     "Entry",
     "Item",
     "Job",
     "JobLog",
     "KeptAnswer",
+    "ModelPrice",
     "Owner",
+    "PriceSource",
     "Profile",
     "ProfileVersion",
+    "SharedQuestion",
     "Step",
     "Worker",
 ]
