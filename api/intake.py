@@ -44,6 +44,8 @@ def new_jobs(
     An invalid one raises `Invalid` that names it, or, with ``skip_invalid``, becomes a job that has failed.
     """
     read: list[dict[str, Any] | ValidationError] = [_try_to_read(raw) for raw in raws]
+    for kind in KINDS.values():
+        kind.together([one for one in read if isinstance(one, dict) and one["kind"] == kind.name])
     wanted = {one.get("profile_id", profiles.DEFAULT_PROFILE) for one in read if isinstance(one, dict)}
     versions = profiles.current_versions(session, owner_id, wanted | {profiles.DEFAULT_PROFILE})
     jobs: list[NewJob] = []

@@ -5,7 +5,7 @@ A new kind is one entry here, a request schema, and its own steps. Engine, API a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from models.db import Session
 from tasks import export
 from tasks.lore import expand
 from tasks.work import Work
-from tasks.writing import generate
+from tasks.writing import generate, roster
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of job. ``schema`` is where the edge finds the schema of its requests: ``module:Class``."""
+    """One kind of job. ``schema`` is where the edge finds the schema of its requests: ``module:Class``.
+
+    ``together`` sees all requests of a batch before they become jobs, and may mark what they have in common.
+    """
 
     name: str
     schema: str
     steps: tuple[Step, ...]
+    together: Callable[[Sequence[dict[str, Any]]], None] = lambda _: None
 
     def progress(self, index: int, fraction: float) -> int:
         """Return a job's progress in percent when step ``index`` is ``fraction`` (0 to 1) done."""
@@ -52,6 +56,7 @@ CHARACTER_CARD = Kind(
         Step("expand_lorebook", "lorebook", 35, expand.work, expand.save),
         Step("export", "export", 10, export.work, export.save),
     ),
+    together=roster.mark,
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (CHARACTER_CARD,)}

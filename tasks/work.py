@@ -13,6 +13,7 @@ from providers.base import Completion, Prompt, Provider, Sampling
 from tasks import question
 from tasks.ask import Asker
 from tasks.question import Answer
+from tasks.shared import ask_shared
 
 # Options that are handed to the model server as they are, under their own name.
 SAMPLED = (
@@ -73,13 +74,23 @@ class Work:
             **{name: self.option(name) for name in SAMPLED},
         )
 
-    def ask(self, prompt: Prompt, sampling: Sampling, index: int = 0) -> Completion:
-        """Ask through the ledger; see `Asker.ask`."""
+    def ask(self, prompt: Prompt, sampling: Sampling, index: int = 0, *, shared: bool = False) -> Completion:
+        """Ask through the ledger; see `Asker.ask`.
+
+        ``shared``: other jobs of the batch put the very same question, and one answer serves all; see `ask_shared`.
+        """
+        if shared:
+            return ask_shared(self.asker, prompt, sampling, index)
         return self.asker.ask(prompt, sampling, index)
 
-    def ask_for(self, prompt: Prompt, sampling: Sampling, index: int = 0) -> Answer:
+    def ask_for(self, prompt: Prompt, sampling: Sampling, index: int = 0, *, shared: bool = False) -> Answer:
         """Ask until the answer has the shape of the prompt's schema; see `question.put`."""
-        return question.put(self, prompt, sampling, index)
+        return question.put(self, prompt, sampling, index, shared=shared)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens the model can read, where its server has said so."""
+        return None
 
     def show(self, fraction: float, detail: str) -> None:
         """Show that ``fraction`` (0 to 1) of this step is done, and what comes now."""

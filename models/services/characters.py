@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.books import Book
 from models.characters import Asset, Character
 from models.errors import NotFound, StaleVersion
 from models.ids import new_id
+from models.jobs import Job
 from models.services import books
 from models.services.pages import Ask, Page, fetch_page
 
@@ -35,7 +37,29 @@ def save_character(session: Session, owner_id: str, job_id: str, card: Card) -> 
         write_card(character, card)
         character.version = Character.version + 1
     session.flush()
+    _link(session, job_id, character)
     return character
+
+
+def rewrite_character(
+    session: Session, owner_id: str, job_id: str, character_id: str, card: Card, fields: Sequence[str]
+) -> Character:
+    """Put some fields of ``card`` into a character that is there; what was edited meanwhile beside them stays.
+
+    Raises `NotFound`. The job leads to this character from now on.
+    """
+    character = touch(session, owner_id, character_id, None)
+    made = {"cardforge": card.extensions.get("cardforge", {})}
+    current = bare_card(character)
+    values = {name: getattr(card, name) for name in fields}
+    write_card(character, replace(current, **values, extensions={**current.extensions, **made}))
+    session.flush()
+    _link(session, job_id, character)
+    return character
+
+
+def _link(session: Session, job_id: str, character: Character) -> None:
+    session.execute(update(Job).where(Job.id == job_id).values(character_id=character.id))
 
 
 def add_character(session: Session, owner_id: str, card: Card, media: Media) -> Character:
@@ -74,7 +98,8 @@ def find_character(
     session: Session, owner_id: str, *, character_id: str | None = None, job_id: str | None = None
 ) -> Character:
     """Return a character by its id or by the job that made it, card and portrait included; raises `NotFound`."""
-    matches = Character.id == character_id if character_id is not None else Character.job_id == job_id
+    written = select(Job.character_id).where(Job.id == job_id).scalar_subquery()
+    matches = Character.id == (written if character_id is None else character_id)
     character = session.scalar(_whole().where(matches, Character.owner_id == owner_id))
     if character is None:
         raise NotFound("character", character_id or f"of {job_id}")

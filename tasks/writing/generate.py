@@ -1,159 +1,153 @@
-"""The step `generate`: write a card from the source, check it, have it mended once where it has faults."""
+"""The step `generate`: write a card from the source, check it, have what is faulty mended.
+
+read     source -> parts -> facts, where it is long; the roster of the batch, where cards share it
+draft    plan -> core -> greetings -> example dialogue (or all at one go); once for each variant
+mend     lint, grounding -> faulty fields are asked for again, one by one
+choose   the best variant; a card that still breaks a rule of severity E fails, unless the profile delivers it
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cards.card import Card
-from cards.errors import CardError
-from cards.lint import Finding, lint_card
-from cards.names import safe_card_name
-from cards.read import read_card
+from cards.lint import Finding, score
+from cards.text import estimate_tokens
+from models.characters import Character
 from models.db import Session
+from models.errors import NotFound
 from models.services import characters
-from providers.base import BadOutput, Completion, Prompt
-from tasks import prompts, replies
 from tasks.errors import StepFailed
 from tasks.work import Work
-from tasks.writing.shapes import CARD
-
-MOST_TAGS = 30
-LONGEST_TAG = 60  # characters
-WRITTEN = 0.6  # the card is there; what is left is checking it and having it mended
-
-
-def work(work: Work) -> Card:
-    """Write the card; raises what the provider's last answer ended in."""
-    work.show(0.0, "writing the card")
-    prompt = card_prompt(work)
-    completion, reply = _ask_for_card(work, prompt)
-    card = build_card(work, prompt, completion, reply)
-    work.show(WRITTEN, "checking the card")
-    findings = errors_of(work, card)
-    for round_ in range(int(work.option("repairs") or 0)):
-        if not findings:
-            break
-        work.log(
-            "warning",
-            "The card has faults and is sent back.",
-            faults=[finding.to_dict() for finding in findings],
-        )
-        problems = [f"{finding.field}: {finding.message} {finding.fix}" for finding in findings]
-        try:
-            completion, reply = _repair(work, prompt, reply, problems, round_)
-        except BadOutput as fault:
-            work.log("warning", "The mended card cannot be read; the one before it is kept.", reason=str(fault))
-            break
-        card = build_card(work, prompt, completion, reply)
-        findings = errors_of(work, card)
-    work.log("info", f"Wrote {card.name}.", provider=work.provider.name, model=completion.model)
-    return card
+from tasks.writing import card as cards
+from tasks.writing import draft, mend
+from tasks.writing.brief import Brief
+from tasks.writing.read import read
 
 
-def save(session: Session, work: Work, card: Card) -> Mapping[str, Any]:
-    """Store the card as a character, with the book that an existing card brought; the checkpoint names it."""
-    character = characters.save_character(session, work.claim.owner_id, work.claim.job_id, card)
-    if card.book is not None:
-        characters.save_book(session, character, card.book)
-    return {"character_id": character.id, "name": card.name}
+@dataclass(frozen=True)
+class Variant:
+    """One version of the card: what is still found on it, and how many fields were sent back."""
+
+    card: Card
+    findings: tuple[Finding, ...] = field(repr=False)
+    repaired: int
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What breaks a rule that no card may break."""
+        return [finding for finding in self.findings if finding.severity == "E"]
+
+    @property
+    def score(self) -> Mapping[str, int]:
+        """By group of rules; 100 is best."""
+        return score(self.findings)
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """The lower the better: errors, then the score, then warnings."""
+        errors, warnings = mend.badness(self.findings)
+        return errors, -self.score["overall"], warnings
 
 
-def errors_of(work: Work, card: Card) -> list[Finding]:
-    """Return the findings that a card is sent back for. What is left of them is shown with the result."""
-    try:
-        findings = lint_card(card, source=work.source, overrides=work.claim.config.get("lint"))
-    except CardError as error:
-        raise StepFailed("VALIDATION_ERROR", f"The profile's thresholds for lint cannot be used: {error}") from error
-    return [finding for finding in findings if finding.severity == "E"]
+@dataclass(frozen=True)
+class Written:
+    """The card that was chosen, all its variants, and what it was written from."""
+
+    card: Card
+    chosen: int
+    variants: tuple[Variant, ...]
+    source: Mapping[str, Any]
 
 
-def card_prompt(work: Work) -> Prompt:
-    """Return the question for a whole card."""
-    name = work.option("name")
-    existing = shape_of(existing_card(work))
-    greetings = int(work.option("alternate_greetings"))
-    slots = {
-        "source": work.source,
-        "greetings": greetings,
-        "name_rule": f" It is {name}." if name else "",
-        "existing": f"\nKeep what is good of this card:\n{json.dumps(existing, ensure_ascii=False)}\n"
-        if existing
-        else "",
-    }
-    inputs = {"source": work.source, "name": name, "greetings": greetings, "card": existing}
-    return prompts.render(work.claim.prompts, "write_card", slots, CARD, inputs)
-
-
-def existing_card(work: Work) -> Card | None:
-    """Return the card that the request wants updated, or None."""
-    given = work.claim.request.get("character_card")
-    return read_card(given) if given else None
-
-
-def shape_of(card: Card | None) -> dict[str, Any] | None:
-    """Return a card in the shape that writers know."""
-    if card is None:
-        return None
-    fields = vars(card)
-    return {
-        name: list(fields[name]) if isinstance(fields[name], tuple) else fields[name] for name in CARD["properties"]
-    }
-
-
-def _ask_for_card(work: Work, prompt: Prompt) -> tuple[Completion, dict[str, Any]]:
-    """Ask, and once more with what was wrong if the answer has not the shape of a card."""
-    completion = work.ask(prompt, work.sampling())
-    try:
-        return completion, replies.read_reply(completion.text, CARD)
-    except BadOutput as fault:
-        work.log("warning", "The answer had the wrong shape and is asked for again.", reason=str(fault))
-        return _repair(work, prompt, completion.text, [str(fault)], 0)
-
-
-def _repair(work: Work, asked: Prompt, card: Any, problems: list[str], index: int) -> tuple[Completion, dict[str, Any]]:
-    text = card if isinstance(card, str) else json.dumps(card, ensure_ascii=False)
-    slots = {
-        "problems": "\n".join(f"- {problem}" for problem in problems),
-        "card": text,
-        "source": work.source,
-    }
-    prompt = prompts.render(work.claim.prompts, "repair_card", slots, CARD, {**asked.inputs, "problems": problems})
-    completion = work.ask(prompt, work.sampling(), index)
-    return completion, replies.read_reply(completion.text, CARD)
-
-
-def build_card(work: Work, prompt: Prompt, completion: Completion, reply: Mapping[str, Any]) -> Card:
-    """Return the card of a reply, marked with how it was made; what else an existing card held stays in it."""
-    claim = work.claim
-    base = existing_card(work) or Card(name="", creation_date=int(claim.created_at.timestamp()))
-    tags = [" ".join(tag.split()).lower()[:LONGEST_TAG] for tag in [*reply["tags"], *(work.option("tags") or [])]]
-    return replace(
-        base,
-        name=safe_card_name(work.option("name") or reply["name"]),
-        description=reply["description"].strip(),
-        personality=reply["personality"].strip(),
-        scenario=reply["scenario"].strip(),
-        first_mes=reply["first_mes"].strip(),
-        mes_example=reply["mes_example"].strip(),
-        alternate_greetings=tuple(text.strip() for text in reply["alternate_greetings"] if text.strip()),
-        creator_notes=reply["creator_notes"].strip(),
-        creator=work.option("creator") or base.creator,
-        tags=tuple(dict.fromkeys(tag for tag in tags if tag))[:MOST_TAGS],
-        modification_date=int(claim.created_at.timestamp()),
-        extensions=base.extensions
-        | {
-            "cardforge": {
-                "provider": work.provider.label,
-                "model": completion.model,
-                "profile": claim.profile_id,
-                "profile_version": claim.profile_version,
-                "prompt_sha256": prompt.sha256,
-                "created_at": claim.created_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                "job_id": claim.job_id,
-            }
-        },
+def work(work: Work) -> Written:
+    """Write the card; raises what the provider's last answer ended in, or `StepFailed` when the card is not good."""
+    work.show(0.0, "reading the source")
+    brief, report = read(work)
+    variants = tuple(_write(work, brief, index) for index in range(int(work.option("variants") or 1)))
+    chosen = min(range(len(variants)), key=lambda index: variants[index].rank)
+    best = variants[chosen]
+    refuse_faulty(work, best)
+    for finding in best.errors:
+        work.log("warning", f"Delivered with a fault in {finding.field}.", **finding.to_dict())
+    work.log(
+        "info",
+        f"Wrote {best.card.name}.",
+        provider=work.provider.name,
+        score=best.score["overall"],
+        variants=len(variants),
     )
+    return Written(best.card, chosen, variants, report)
+
+
+def _write(work: Work, brief: Brief, index: int) -> Variant:
+    written = draft.write(work, brief, index)
+    work.show(0.75, "checking the card")
+    build = partial(cards.build, work, brief)
+    card, findings, repaired = mend.mend(work, brief, written, build, index)
+    return Variant(card, tuple(findings), repaired)
+
+
+def refuse_faulty(work: Work, best: Variant) -> None:
+    """Raise `StepFailed` (``LINT_FAILED``) for a card that is not good enough to be delivered."""
+    details = {"findings": [finding.to_dict() for finding in best.findings if finding.severity != "I"]}
+    if best.errors and work.option("on_errors") != "deliver":
+        first = best.errors[0]
+        raise StepFailed(
+            "LINT_FAILED",
+            f"The card still breaks rule {first.rule} in {first.field} ({first.message}) after {best.repaired} repairs:"
+            " retry it, allow more repairs, use another model, or set on_errors to deliver.",
+            details,
+        )
+    least = int(work.option("least_score") or 0)
+    if best.score["overall"] < least:
+        raise StepFailed("LINT_FAILED", f"The card scores {best.score['overall']}, least_score is {least}.", details)
+
+
+def save(session: Session, work: Work, written: Written) -> Mapping[str, Any]:
+    """Store the card as a character, with the book that an existing card brought; the checkpoint tells how it went."""
+    card = written.card
+    character = _store(session, work, card)
+    return {
+        "character_id": character.id,
+        "name": card.name,
+        "source": written.source,
+        "repairs": sum(variant.repaired for variant in written.variants),
+        "chosen": written.chosen,
+        "variants": [_shown(variant, written.card) for variant in written.variants],
+    }
+
+
+def _store(session: Session, work: Work, card: Card) -> Character:
+    """Write the card as a new character; of one that is regenerated, only the fields that were asked for."""
+    claim = work.claim
+    again = claim.request.get("regenerate")
+    if again is None:
+        character = characters.save_character(session, claim.owner_id, claim.job_id, card)
+        if card.book is not None:
+            characters.save_book(session, character, card.book)
+        return character
+    try:
+        return characters.rewrite_character(
+            session, claim.owner_id, claim.job_id, again["character_id"], card, again["fields"]
+        )
+    except NotFound as error:
+        raise StepFailed("VALIDATION_ERROR", "The character was deleted while it was written anew.") from error
+
+
+def _shown(variant: Variant, chosen: Card) -> dict[str, Any]:
+    """Return a variant for comparing: its fields, score and size, and where it differs from the one that was taken."""
+    fields = cards.fields_of(variant.card)
+    return {
+        "name": variant.card.name,
+        "score": dict(variant.score),
+        "errors": len(variant.errors),
+        "warnings": mend.badness(variant.findings)[1],
+        "repaired": variant.repaired,
+        "tokens": sum(estimate_tokens(text) for text in fields.values() if isinstance(text, str)),
+        "differs_in": cards.changed_fields(chosen, variant.card),
+        "fields": fields,
+    }

@@ -1,0 +1,49 @@
+"""Shared questions: one job of a batch asks, and its answer serves the others."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, undefer
+
+from models.calls import ANSWERED, Call
+from models.jobs import Job
+from models.shared import SharedQuestion
+from models.states import Status
+
+
+def find_answer(session: Session, batch_id: str, key: str) -> Call | None:
+    """Return the first answer that a job of the batch got to the question, or None."""
+    return session.scalar(
+        select(Call)
+        .where(Call.batch_id == batch_id, Call.key == key, Call.status == ANSWERED, Call.discarded.is_(False))
+        .order_by(Call.finished_at, Call.id)
+        .limit(1)
+        .options(undefer(Call.response))
+    )
+
+
+def take(session: Session, batch_id: str, key: str, job_id: str) -> bool:
+    """Take it on to ask the question; False while another job does, which holds a good lease all the time."""
+    asks = exists().where(
+        Job.id == SharedQuestion.asked_by,
+        Job.status == Status.PROCESSING,
+        Job.lease_owner.is_not(None),
+        Job.lease_expires_at > func.clock_timestamp(),
+    )
+    row = insert(SharedQuestion).values(batch_id=batch_id, key=key, asked_by=job_id)
+    taken = row.on_conflict_do_update(
+        index_elements=[SharedQuestion.batch_id, SharedQuestion.key],
+        set_={"asked_by": job_id, "asked_at": func.now()},
+        where=or_(SharedQuestion.asked_by == job_id, ~asks),
+    ).returning(SharedQuestion.key)
+    return session.scalar(taken) is not None
+
+
+def leave(session: Session, batch_id: str, key: str, job_id: str) -> None:
+    """Leave the question to whoever asks next: it is answered, or this job could not get an answer."""
+    session.execute(
+        delete(SharedQuestion).where(
+            SharedQuestion.batch_id == batch_id, SharedQuestion.key == key, SharedQuestion.asked_by == job_id
+        )
+    )

@@ -1,0 +1,93 @@
+"""The roster: cards of one batch from one source are different characters, planned together before any is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cards.rules.distance import within
+from providers.base import Prompt
+from tasks import prompts
+from tasks.work import Work
+from tasks.writing.shapes import ROSTER
+
+TOO_ALIKE = 1  # edits between two names
+
+
+@dataclass(frozen=True)
+class Place:
+    """A character's place in the roster, and the names of the others."""
+
+    name: str
+    role: str
+    others: tuple[str, ...]
+
+
+def mark(requests: Sequence[dict[str, Any]]) -> None:
+    """Mark the requests of a batch that share a source: ``roster = {key, place, size}``, place from 0.
+
+    Not those that say who the character is (by a name or a card), nor those that want no roster.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for request in requests:
+        options = request.get("options") or {}
+        if options.get("name") or request.get("character_card") or options.get("roster") == "never":
+            continue
+        groups.setdefault(hashlib.sha256(request["source_material"].encode()).hexdigest(), []).append(request)
+    for key, group in groups.items():
+        for place, request in enumerate(group if len(group) > 1 else ()):
+            request["roster"] = {"key": key[:16], "place": place, "size": len(group)}
+
+
+def find_place(work: Work, source: str, facts: str) -> Place | None:
+    """Return who of the source this job's card is about; None when that is not shared with others.
+
+    A source with fewer characters than cards gives None to the last of them, with a line in the log.
+    """
+    marked = work.claim.request.get("roster")
+    if not marked or work.option("roster") == "never":
+        return None
+    size, place = int(marked["size"]), int(marked["place"])
+    members = _ask(work, source, facts, size)
+    names = tuple(member["name"] for member in members)
+    if place >= len(members):
+        work.log("warning", f"The source gives {len(members)} characters for {size} cards.", names=list(names))
+        return Place("", "", names)
+    member = members[place]
+    others = tuple(name for name in names if name != member["name"])
+    return Place(member["name"], f"{member['role']}. {member['hook']}", others)
+
+
+def _ask(work: Work, source: str, facts: str, size: int) -> list[dict[str, Any]]:
+    """Ask for the roster, and once more if names are missing or too alike; one job of the batch asks for all."""
+    prompt = roster_prompt(work.claim.prompts, source, facts, size, "")
+    members = distinct(work.ask_for(prompt, work.sampling(analysis=True), 0, shared=True).value["characters"])
+    if len(members) < size and not work.provider.whole:
+        problem = f"\nNot enough: only {len(members)} of {size} had names of their own. Name others as well."
+        prompt = roster_prompt(work.claim.prompts, source, facts, size, problem)
+        more = work.ask_for(prompt, work.sampling(analysis=True), 1, shared=True).value["characters"]
+        members = distinct([*members, *more])
+    return members[:size]
+
+
+def roster_prompt(templates: Mapping[str, str], source: str, facts: str, size: int, problem: str) -> Prompt:
+    """Return the question for who the cards of a batch are about."""
+    slots = {"source": source, "facts": facts, "size": size, "problem": problem}
+    return prompts.render(templates, "plan_roster", slots, ROSTER, {"source": source, "size": size})
+
+
+def distinct(members: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the members without those whose name another one before has, or nearly has (S01)."""
+    kept: list[dict[str, Any]] = []
+    for member in members:
+        name = " ".join(str(member["name"]).split())
+        if name and not any(_alike(name, other["name"]) for other in kept):
+            kept.append({**member, "name": name})
+    return kept
+
+
+def _alike(one: str, other: str) -> bool:
+    first, second = one.casefold(), other.casefold()
+    return first == second or first.split()[0] == second.split()[0] or within(first, second, TOO_ALIKE)

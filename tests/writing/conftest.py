@@ -1,0 +1,99 @@
+"""Running a card's steps in this process, against the tests' own model server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cards.card import Card
+from models import db
+from models.artifacts import Artifact
+from models.jobs import Job, JobLog, Step
+from models.services import characters
+from schemas.generations import CharacterCardSchema
+from tasks import run
+from tasks.heartbeat import Heart
+from tests.engine import jobs as work
+from tests.model_server import ModelServer
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of one job."""
+
+    job_id: str
+    status: str
+    error: Mapping[str, Any] | None
+    card: Card | None
+    output: Mapping[str, Any]
+    logs: list[str]
+
+
+@dataclass
+class Studio:
+    """``make(source, **options)`` runs a job to its end, or through its first ``steps``."""
+
+    owner: str
+    server: ModelServer
+
+    def make(self, source: str, *, steps: int = 1, request: Mapping[str, Any] | None = None, **options: Any) -> Made:
+        body = CharacterCardSchema().load({"source_material": source, "options": options})
+        job = work.open_job(self.owner, request={**body, **(request or {})})
+        return self.run(job.job_id, steps)
+
+    def run(self, job_id: str, steps: int = 1) -> Made:
+        for name in work.STEPS[:steps]:
+            if not run.run_step(name, job_id, 1, Heart([])):
+                break
+        return self.made(job_id)
+
+    def made(self, job_id: str) -> Made:
+        with db.transaction() as session:
+            job = session.get_one(Job, job_id)
+            output = session.get_one(Step, (job_id, 0)).output
+            card = None
+            if job.character_id:
+                card = characters.load_card(session, characters.find_character(session, self.owner, job_id=job_id))
+            logs = list(session.scalars(select(JobLog.message).where(JobLog.job_id == job_id).order_by(JobLog.id)))
+            return Made(job_id, job.status, job.error, card, output, logs)
+
+    def files(self, job_id: str) -> dict[str, bytes]:
+        with db.transaction() as session:
+            rows = session.execute(select(Artifact.format, Artifact.content).where(Artifact.job_id == job_id))
+            return {format_: content for format_, content in rows}
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """The requests that the server got, in order."""
+        return self.server.ledger.requests
+
+    def prompts(self, purpose: str) -> list[str]:
+        """What the server was told for one purpose: the last message of each request."""
+        return [body["messages"][1]["content"] for body in self.asked if purpose_of(body) == purpose]
+
+
+def purpose_of(body: Mapping[str, Any]) -> str:
+    return str(body["response_format"]["json_schema"]["name"])
+
+
+@pytest.fixture
+def studio(database: Any, owner: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    with ModelServer() as server:
+        monkeypatch.setenv("LLM_BASE_URL", server.base_url)
+        monkeypatch.setenv("LLM_MODEL", "test/model")
+        run.provider.cache_clear()
+        yield Studio(owner, server)
+    run.provider.cache_clear()
+
+
+@pytest.fixture
+def offline_studio(
+    database: Any, owner: str, environment: dict[str, str], model_server: ModelServer
+) -> Iterator[Studio]:
+    run.provider.cache_clear()
+    yield Studio(owner, model_server)
+    run.provider.cache_clear()
