@@ -12,9 +12,11 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 import logs
-from api import links
+from api import intake, links
 from api.etags import expected_version, with_etag
 from api.files import BINARY, body, send
+from api.idempotency import Answer, answer_once
+from api.jobs import accept
 from api.json import Blueprint, Parser
 from api.lint import show_lint
 from api.paging import ask_of, page_of
@@ -40,7 +42,11 @@ from schemas.characters import (
     LossListSchema,
     LossQuery,
     PortraitSchema,
+    RegenerateSchema,
 )
+from schemas.generations import DEFAULT_KIND
+from schemas.jobs import AcceptedJobSchema
+from tasks.writing import again
 
 log = logs.get(__name__)
 blueprint = Blueprint("characters", __name__, url_prefix="/api/v2/characters", description="Finished cards.")
@@ -173,6 +179,27 @@ def show_character(character: Character, card: dict[str, Any], counts: dict[str,
             "downloads": {name: f"{path}/download/{name}" for name in FORMATS},
         },
     }
+
+
+@blueprint.post("/<character_id>/regenerate")
+@blueprint.arguments(RegenerateSchema)
+@blueprint.response(202, AcceptedJobSchema)
+def regenerate(body: dict[str, Any], character_id: str) -> Any:
+    """Have some fields of a character written anew; all others stay as they are, also those edited meanwhile."""
+
+    def make(session: db.Session) -> Answer:
+        character = characters.find_character(session, g.owner_id, character_id=character_id)
+        card = characters.load_card(session, character)
+        source = jobs.origin_of(session, character.job_id).source
+        wanted = again.request_for(character_id, card, source, body["fields"], body["instruction"], body["options"])
+        generation = {"kind": DEFAULT_KIND, "metadata": {}, **wanted}
+        if "profile_id" in body:
+            generation["profile_id"] = body["profile_id"]
+        new = intake.new_job(session, g.owner_id, generation)
+        job, message = jobs.open_job(session, g.owner_id, new, priority=body["priority"], request_id=g.request_id)
+        return accept(job, [message])
+
+    return answer_once(make)
 
 
 @blueprint.get("/<character_id>/download/<format_name>")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import g
 
+import settings
 from api import intake
 from api.idempotency import Answer, answer_once
 from api.jobs import accept
 from api.json import Blueprint
 from models import db
-from models.services import jobs
-from schemas.generations import SingleSchema
+from models.services import jobs, profiles
+from providers.choose import choose
+from schemas.generations import PreviewSchema, SingleSchema
 from schemas.jobs import AcceptedJobSchema
+from tasks import preview as previews
 
 blueprint = Blueprint("generation", __name__, url_prefix="/api/v2/generation", description="One card.")
 
@@ -31,3 +35,16 @@ def generate(body: dict[str, Any]) -> Any:
         return accept(job, [message])
 
     return answer_once(make)
+
+
+@blueprint.post("/preview")
+@blueprint.arguments(SingleSchema)
+@blueprint.response(200, PreviewSchema)
+def preview(body: dict[str, Any]) -> Any:
+    """See the exact messages that would be sent for a generation. Nothing is stored and nobody is asked."""
+    with db.transaction() as session:
+        new = intake.new_job(session, g.owner_id, body)
+        config, prompts = profiles.texts_of(session, new.profile_id, new.profile_version)
+    provider = choose(settings.load().llm)
+    calls = list(previews.preview(new.request, config, prompts, provider, datetime.now(UTC)))
+    return {"provider": provider.label, "calls": calls, "tokens": sum(call["tokens"] for call in calls)}

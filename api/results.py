@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class Made:
     files: Sequence[Artifact]
     usage: Totals
     origin: Origin
+    writing: Mapping[str, Any]
 
 
 def find_made(session: Session, job: Job) -> Made:
@@ -49,6 +50,7 @@ def find_made(session: Session, job: Job) -> Made:
         files=artifacts.list_files(session, job.id),
         usage=calls.job_totals(session, job.id),
         origin=jobs.origin_of(session, job.id),
+        writing=jobs.list_steps(session, job.id)[0].output,
     )
 
 
@@ -61,11 +63,17 @@ def show_made(made: Made) -> dict[str, Any]:
         "name": made.character.name,
         "card": to_v3(made.card),
         "book": show_book(made.book, len(made.entries), entries=made.entries) if made.book else None,
+        "written": show_written(made.writing),
         "lint": findings,
         "score": score(findings),
         "usage": vars(made.usage),
         "artifacts": [show_file(made.job_id, file) | {"losses": losses(made.card, file.format)} for file in made.files],
     }
+
+
+def show_written(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the card was written: what was read of its source, how often fields were mended, its variants."""
+    return {name: output.get(name) for name in ("source", "repairs", "chosen", "variants")}
 
 
 def show_file(job_id: str, file: Any) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from marshmallow import Schema, fields, validate
 
 from cards.loss import FRONTENDS
 from cards.portrait import STYLES
+from models.states import Priority
 from schemas.books import FindingSchema
 from schemas.common import Moment, PageQuery, PageSchema, Strict
+from schemas.options import WRITTEN_FIELDS, OptionsSchema
 
 
 class CharacterQuery(PageQuery):
@@ -15,6 +17,27 @@ class CharacterQuery(PageQuery):
 
     q = fields.String(load_default=None, validate=validate.Length(1, 200), metadata={"description": "In the name."})
     tag = fields.String(load_default=None, validate=validate.Length(1, 60))
+
+
+class RegenerateSchema(Strict):
+    """Which fields to write anew, and how."""
+
+    fields_ = fields.List(
+        fields.String(validate=validate.OneOf(WRITTEN_FIELDS)),
+        data_key="fields",
+        attribute="fields",
+        required=True,
+        validate=validate.Length(1, len(WRITTEN_FIELDS)),
+        metadata={"description": "All others stay as they are.", "example": ["first_mes"]},
+    )
+    instruction = fields.String(
+        load_default="",
+        validate=validate.Length(max=4000),
+        metadata={"description": "What to do differently.", "example": "Begin in the rain, and shorter."},
+    )
+    options = fields.Nested(OptionsSchema, load_default=dict)
+    profile_id = fields.String(validate=validate.Length(1, 100))
+    priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(list(Priority)))
 
 
 class CharacterSummarySchema(Schema):

@@ -61,6 +61,24 @@ class SingleSchema(CharacterCardSchema):
     priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(PRIORITIES))
 
 
+class PreviewedCallSchema(Schema):
+    """One question as it would be sent."""
+
+    purpose = fields.String()
+    messages = fields.List(fields.Dict(), metadata={"description": "role and content, as the server gets them."})
+    schema = fields.Dict(metadata={"description": "The shape of the answer (JSON Schema)."})
+    sampling = fields.Dict()
+    tokens = fields.Integer(metadata={"description": "Estimated, of the messages."})
+
+
+class PreviewSchema(Schema):
+    """The questions that a card would be written with, in their order."""
+
+    provider = fields.String()
+    calls = fields.List(fields.Nested(PreviewedCallSchema))
+    tokens = fields.Integer()
+
+
 class Unread(fields.Nested):
     """Documented like the schema it names, but handed on as it came: each kind of job reads its own."""
 

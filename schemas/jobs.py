@@ -155,6 +155,22 @@ class UsageSchema(Schema):
     by_model = fields.Dict(keys=fields.String(), values=fields.Nested(ModelUsageSchema))
 
 
+class WrittenSchema(Schema):
+    """How a card was written."""
+
+    source = fields.Dict(
+        allow_none=True,
+        metadata={"description": "What was read: facts with their place in the source, passages, what did not fit."},
+    )
+    repairs = fields.Integer(allow_none=True, metadata={"description": "Fields that were sent back to be mended."})
+    chosen = fields.Integer(allow_none=True, metadata={"description": "Which of the variants the card is, from 0."})
+    variants = fields.List(
+        fields.Dict(),
+        allow_none=True,
+        metadata={"description": "Each with fields, score, tokens, and the fields in which it differs from the card."},
+    )
+
+
 class ResultSchema(Schema):
     """What a finished job made."""
 
@@ -163,6 +179,7 @@ class ResultSchema(Schema):
     name = fields.String()
     card = fields.Dict(metadata={"description": "The card as V3, its book included."})
     book = fields.Nested(BookSchema, allow_none=True, metadata={"description": "The lorebook with its entries' ids."})
+    written = fields.Nested(WrittenSchema)
     lint = fields.List(fields.Nested(FindingSchema))
     score = fields.Dict(
         keys=fields.String(), values=fields.Integer(), metadata={"description": "By group of rules; 100 is best."}

@@ -17,7 +17,7 @@ from models.jobs import Job, JobLog, Step
 from models.services import moves
 from models.services.jobs import list_steps
 from models.services.moves import Dispatch
-from models.services.profiles import defaults, load_version
+from models.services.profiles import texts_of
 from models.states import Status
 
 # Leases and graces count from the moment of their statement (`clock_timestamp`): `now` is the start of the transaction,
@@ -124,7 +124,7 @@ def confirm(session: Session, claim: Claim) -> None:
 
 
 def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
-    version = load_version(session, job.profile_id, job.profile_version)
+    config, prompts = texts_of(session, job.profile_id, job.profile_version)
     return Claim(
         job_id=job.id,
         root_id=job.root_id,
@@ -140,8 +140,8 @@ def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
         request=job.request,
         profile_id=job.profile_id,
         profile_version=job.profile_version,
-        config={**defaults()["config"], **version.config},
-        prompts={**defaults()["prompts"], **version.prompts},
+        config=config,
+        prompts=prompts,
         request_id=job.request_id,
         position=job.position,
         created_at=job.created_at,

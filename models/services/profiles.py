@@ -76,6 +76,12 @@ def load_version(session: Session, profile_id: str, version: int) -> ProfileVers
     return found
 
 
+def texts_of(session: Session, profile_id: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return config and prompts that a job of this version runs with: its own, else the default profile's."""
+    found = load_version(session, profile_id, version)
+    return {**defaults()["config"], **found.config}, {**defaults()["prompts"], **found.prompts}
+
+
 @cache
 def defaults() -> Mapping[str, Mapping[str, Any]]:
     """Return ``config`` and ``prompts`` of the default profile: what others say nothing of is as it says."""

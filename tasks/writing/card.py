@@ -41,10 +41,10 @@ def build(work: Work, brief: Brief, draft: Draft) -> Card:
     fields = {**fields_of(base), **draft.fields}
     written = {name: _clean(name, fields[name]) for name in FIELDS if name not in brief.kept and name in fields}
     written["tags"] = _tags(work, fields["tags"], written.get("tags", ()))
+    written["name"] = safe_card_name(brief.name or fields["name"])
     return replace(
         base,
         **written,
-        name=safe_card_name(brief.name or fields["name"]),
         creator=work.option("creator") or base.creator,
         character_version=work.option("character_version") or base.character_version,
         modification_date=int(claim.created_at.timestamp()),

@@ -47,7 +47,7 @@ class Draft:
 
 def write(work: Work, brief: Brief, index: int) -> Draft:
     """Return the fields of a card; ``index`` tells the variants of one card apart."""
-    draft = Draft(dict(brief.card or {}))
+    draft = Draft({**(brief.card or {}), **({"name": brief.name} if brief.name else {})})
     wanted = wanted_fields(work, brief)
     sampling = sampling_of(work, index)
     if work.provider.whole or work.option("passes") == "one":
@@ -75,12 +75,14 @@ def sampling_of(work: Work, index: int) -> Sampling:
 
 
 def wanted_fields(work: Work, brief: Brief) -> list[str]:
-    """Return the fields to be written: what the options ask for, without those that stay as they are."""
+    """Return the fields to be written: what the options ask for, without what stays as it is or is known."""
     off = {name for name in ("system_prompt", "post_history_instructions") if not work.option(name)}
     if not int(work.option("alternate_greetings") or 0):
         off.add("alternate_greetings")
     if not int(work.option("group_greetings") or 0):
         off.add("group_only_greetings")
+    if brief.name:
+        off.add("name")
     return [name for name in FIELDS if name not in off and name not in brief.kept]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import undefer
 
 from cards.card import Card
 from models import db
@@ -15,8 +16,6 @@ from models.artifacts import Artifact
 from models.jobs import Job, JobLog, Step
 from models.services import characters
 from schemas.generations import CharacterCardSchema
-from tasks import run
-from tasks.heartbeat import Heart
 from tests.engine import jobs as work
 from tests.model_server import ModelServer
 
@@ -46,6 +45,9 @@ class Studio:
         return self.run(job.job_id, steps)
 
     def run(self, job_id: str, steps: int = 1) -> Made:
+        from tasks import run
+        from tasks.heartbeat import Heart
+
         for name in work.STEPS[:steps]:
             if not run.run_step(name, job_id, 1, Heart([])):
                 break
@@ -63,8 +65,8 @@ class Studio:
 
     def files(self, job_id: str) -> dict[str, bytes]:
         with db.transaction() as session:
-            rows = session.execute(select(Artifact.format, Artifact.content).where(Artifact.job_id == job_id))
-            return {format_: content for format_, content in rows}
+            rows = session.scalars(select(Artifact).where(Artifact.job_id == job_id).options(undefer(Artifact.content)))
+            return {row.format: row.content for row in rows}
 
     @property
     def asked(self) -> list[dict[str, Any]]:
@@ -85,15 +87,19 @@ def studio(database: Any, owner: str, environment: dict[str, str], monkeypatch: 
     with ModelServer() as server:
         monkeypatch.setenv("LLM_BASE_URL", server.base_url)
         monkeypatch.setenv("LLM_MODEL", "test/model")
-        run.provider.cache_clear()
-        yield Studio(owner, server)
-    run.provider.cache_clear()
+        yield from _fresh(Studio(owner, server))
 
 
 @pytest.fixture
-def offline_studio(
-    database: Any, owner: str, environment: dict[str, str], model_server: ModelServer
-) -> Iterator[Studio]:
+def offline(database: Any, owner: str, environment: dict[str, str], model_server: ModelServer) -> Iterator[Studio]:
+    """A studio whose cards are written without a model server."""
+    yield from _fresh(Studio(owner, model_server))
+
+
+def _fresh(studio: Studio) -> Iterator[Studio]:
+    """The provider is chosen once a process; here once a test."""
+    from tasks import run
+
     run.provider.cache_clear()
-    yield Studio(owner, model_server)
+    yield studio
     run.provider.cache_clear()

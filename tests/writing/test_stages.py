@@ -34,4 +34,5 @@ def test_each_stage_knows_what_is_written_and_asks_for_its_own_fields(studio: St
 def test_at_one_go_there_is_one_question(studio: Studio) -> None:
     made = studio.make(SOURCE, passes="one", repairs=0, on_errors="deliver")
     assert [purpose_of(body) for body in studio.asked] == ["write_card"]
-    assert made.card is not None and made.card.mes_example
+    assert made.card is not None
+    assert made.card.mes_example

@@ -1,0 +1,68 @@
+"""Preview and regenerate, as a client sees them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from tests.model_server import CARD, Say
+from tests.writing.conftest import Studio, purpose_of
+
+SOURCE = "Ondine Marsh keeps the lighthouse on Gull Rock. She is patient and dry, and her left hand is burnt."
+
+
+def test_preview_shows_the_messages_that_are_then_sent(studio: Studio, client: FlaskClient) -> None:
+    body = {"source_material": SOURCE, "options": {"genre": "gothic", "seed": 7}}
+    answer = client.post("/api/v2/generation/preview", json=body)
+    assert answer.status_code == 200, answer.text
+    assert studio.asked == [], "nobody is asked"
+    studio.make(SOURCE, genre="gothic", seed=7)
+    calls = answer.get_json()["calls"]
+    assert [call["purpose"] for call in calls] == [purpose_of(body) for body in studio.asked][:4]
+    assert calls[0]["messages"] == studio.asked[0]["messages"]
+    assert calls[0]["schema"] == studio.asked[0]["response_format"]["json_schema"]["schema"]
+    assert "(what plan_card answers)" in calls[1]["messages"][1]["content"]
+    assert calls[0]["sampling"]["seed"] == 7
+
+
+def regenerate(client: FlaskClient, character_id: str, **body: Any) -> Any:
+    return client.post(f"/api/v2/characters/{character_id}/regenerate", json=body)
+
+
+def test_a_field_is_written_anew_and_all_others_stay(studio: Studio, client: FlaskClient) -> None:
+    made = studio.make(SOURCE, steps=3)
+    assert made.card is not None
+    character = client.get("/api/v2/characters").get_json()["characters"][0]
+    answer = regenerate(client, character["id"], fields=["first_mes"], instruction="Begin in the rain.")
+    assert answer.status_code == 202, answer.text
+    fresh = '*Rain drums on the lamp room.*\n\n"Mind the step, {{user}}," *{{char}} says.* "Who sent you out in this?"'
+    answers = {"write_greetings": {"first_mes": fresh}}
+    studio.server.script = [Say(text=json.dumps({**CARD, **_plan()})), Say(text=json.dumps(answers["write_greetings"]))]
+    before = len(studio.asked)
+    again = studio.run(answer.get_json()["job_id"], steps=3)
+    assert again.status == "completed", again.error
+    assert again.card is not None
+    assert again.card.first_mes == fresh
+    assert (again.card.description, again.card.mes_example) == (made.card.description, made.card.mes_example)
+    asked = studio.asked[before:]
+    assert [purpose_of(body) for body in asked] == ["plan_card", "write_greetings"]
+    assert "Begin in the rain." in asked[1]["messages"][1]["content"]
+    assert len(client.get("/api/v2/characters").get_json()["characters"]) == 1, "the same character"
+    for job in (made.job_id, again.job_id):
+        assert client.get(f"/api/v2/jobs/{job}/result").get_json()["character_id"] == character["id"]
+
+
+def _plan() -> dict[str, Any]:
+    texts = dict.fromkeys(("concept", "wants", "fears", "contradiction", "voice", "habits", "bond"), "The lamp.")
+    return {**texts, "openings": ["At the door."]}
+
+
+def test_an_unknown_field_is_refused(studio: Studio, client: FlaskClient) -> None:
+    studio.make(SOURCE)
+    character = client.get("/api/v2/characters").get_json()["characters"][0]
+    answer = regenerate(client, character["id"], fields=["avatar"])
+    assert answer.status_code == 422
+    assert "fields.0" in answer.get_json()["details"]
+    assert regenerate(client, "char_none", fields=["first_mes"]).status_code == 404
