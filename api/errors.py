@@ -23,6 +23,7 @@ STATUS: Mapping[type[domain.DomainError], int] = {
     domain.Unauthenticated: 401,
     domain.Forbidden: 403,
     domain.StaleVersion: 412,
+    domain.QuotaExceeded: 429,
     domain.Unconditional: 428,
 }
 CODES: Mapping[int, str] = {

@@ -62,6 +62,17 @@ class JobCancelled(DomainError):
     code = "CANCELLED"
 
 
+class QuotaExceeded(DomainError):
+    """A day's limit is used up: come back when it begins anew."""
+
+    code = "QUOTA_EXCEEDED"
+
+    def __init__(self, message: str, *, resets_at: datetime) -> None:
+        moment = resets_at.isoformat().replace("+00:00", "Z")
+        super().__init__(f"{message} It begins anew at {moment}.", details={"resets_at": moment})
+        self.resets_at = resets_at
+
+
 class StaleVersion(DomainError):
     """Somebody else has edited the row since it was read: read it again and apply the change to that."""
 

@@ -9,6 +9,7 @@ key -> stored answer? -> yes: that is the answer
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 import threading
@@ -21,12 +22,12 @@ import settings
 from models import db
 from models.errors import JobCancelled, StaleAttempt
 from models.ids import new_id
-from models.services import calls, claims
+from models.services import calls
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
 from providers import base
 from providers.base import Completion, Fault, Prompt, Provider, Sampling, TryLater, Usage
-from tasks import pause, retry
+from tasks import budget, pause, retry
 from tasks.errors import HandBack, Park, StepFailed
 from tasks.heartbeat import Heart
 
@@ -75,6 +76,10 @@ class Asker:
                 tried += 1
                 self._wait(self._delay(fault, tried), f"{fault.code.lower().replace('_', ' ')}, try {tried}")
 
+    def wait(self, seconds: float) -> None:
+        """Wait for a moment in the slot; leaves off as `ask` does."""
+        self._wait(seconds, "waiting")
+
     def _delay(self, fault: TryLater, tried: int) -> float:
         """Return how long to wait after a fault, or raise it when it has been tried often enough."""
         limited = isinstance(fault, base.RateLimited)
@@ -115,11 +120,16 @@ class Asker:
         return self.heart.is_lost(self.claim.job_id, self.claim.attempt, self.claim.step)
 
     def _call(self, prompt: Prompt, sampling: Sampling, key: str) -> Completion:
-        with db.transaction() as session:
-            claims.confirm(session, self.claim)  # a worker that stood still past its lease pays for nothing more
-            if not calls.reserve(session, self.claim):
-                raise StepFailed("BUDGET_EXCEEDED", "The batch's max_cost_usd has no room for another call.")
-        asked = Asked(new_id("call"), key, prompt.purpose, self.provider.name, sampling.model, datetime.now(UTC))
+        self._reserve(prompt, sampling)
+        asked = Asked(
+            id=new_id("call"),
+            key=key,
+            purpose=prompt.purpose,
+            provider=self.provider.name,
+            model=sampling.model,
+            started_at=datetime.now(UTC),
+            asked_model=sampling.model,
+        )
         left = max(1.0, self.until - time.monotonic())
         try:
             completion = self.provider.complete(prompt, sampling, cancelled=self._is_to_stop, deadline=left)
@@ -130,6 +140,14 @@ class Asker:
             raise
         self._book_answer(asked, completion)
         return completion
+
+    def _reserve(self, prompt: Prompt, sampling: Sampling) -> None:
+        """Set aside what the call may cost; wait while other calls hold what it needs."""
+        for look in itertools.count():
+            seconds = budget.reserve(self.claim, self.provider.name, prompt, sampling, look)
+            if seconds is None:
+                return
+            self._wait(seconds, "other calls hold what is left of the budget")
 
     def _book_fault(self, asked: Asked, fault: Fault) -> None:
         bill = Bill(**vars(fault.usage)) if fault.usage else Bill()

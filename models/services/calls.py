@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session, undefer
 from models.batches import Batch
 from models.calls import ANSWERED, FAULTED, Call
 from models.jobs import Job
+from models.rates import read_rates
+from models.services import prices, usage
 from models.services.claims import Claim
-from models.states import Status
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Bill:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question as the ledger knows it: which step's, what for, to whom, when. ``id`` is that of its row."""
+    """One question as the ledger knows it: which step's, what for, to whom, when. ``id`` is that of its row.
+
+    ``model``: the one that answered, where it is known; ``asked_model``: the one that was asked for.
+    """
 
     id: str
     key: str
@@ -41,6 +45,7 @@ class Asked:
     provider: str
     model: str
     started_at: datetime
+    asked_model: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ def record_answer(
     response_id: str,
 ) -> None:
     """Book an answered call and its cost. A second answer to the same question is booked as discarded."""
+    bill = settle(session, asked, bill)
     values = _row(claim, asked, bill) | {
         "status": ANSWERED,
         "response": response,
@@ -80,15 +86,42 @@ def record_answer(
         "response_id": response_id,
     }
     first = insert(Call).values(values).on_conflict_do_nothing().returning(Call.id)
-    if session.scalar(first) is not None or _add_row(session, values | {"discarded": True}):
-        _add_cost(session, claim, bill.cost_usd)
+    if session.scalar(first) is not None:
+        _add_cost(session, claim, bill)
+    elif _add_row(session, values | {"discarded": True}):
+        _add_cost(session, claim, bill, wasted=True)
 
 
 def record_fault(session: Session, claim: Claim, asked: Asked, bill: Bill, error: Mapping[str, Any]) -> None:
     """Book a call that gave nothing usable, with what it cost all the same."""
+    bill = settle(session, asked, bill)
     values = _row(claim, asked, bill) | {"status": FAULTED, "error": dict(error)}
     if _add_row(session, values):
-        _add_cost(session, claim, bill.cost_usd)
+        _add_cost(session, claim, bill, wasted=True)
+
+
+def settle(session: Session, asked: Asked, bill: Bill) -> Bill:
+    """Return the bill with its cost by the price table, where the server has not said what it charges.
+
+    A local server charges nothing, unless the operator has set a price. Where nobody knows a price, or no tokens were
+    counted, the bill stays as it is: unknown is not zero.
+    """
+    if bill.cost_basis not in {"unknown", "local"} or not bill.prompt_tokens + bill.completion_tokens:
+        return bill
+    names = list(dict.fromkeys(filter(None, (asked.model, asked.asked_model))))
+    known = prices.known_models(session, names, asked.provider)
+    for name in names:
+        facts = known.get(name)
+        rates = read_rates(facts.pricing, bill.prompt_tokens, asked.started_at) if facts else None
+        if facts and rates and (bill.cost_basis == "unknown" or facts.basis == prices.OPERATOR):
+            cost = rates.cost(
+                bill.prompt_tokens,
+                bill.completion_tokens,
+                cached=bill.cached_tokens,
+                reasoning=bill.reasoning_tokens,
+            )
+            return replace(bill, cost_usd=cost, cost_basis="table")
+    return bill
 
 
 def _add_row(session: Session, values: Mapping[str, Any]) -> bool:
@@ -107,13 +140,20 @@ def _row(claim: Claim, asked: Asked, bill: Bill) -> dict[str, Any]:
         "attempt": claim.attempt,
         **vars(asked),
         **vars(bill),
+        "asked_model": asked.asked_model or asked.model,
     }
 
 
-def _add_cost(session: Session, claim: Claim, cost: Decimal) -> None:
-    """Add to the totals of batch and job, in this order: the batch's row is always locked first."""
+def _add_cost(session: Session, claim: Claim, bill: Bill, *, wasted: bool = False) -> None:
+    """Add to the totals of batch, day and job, in this order everywhere: the batch's row is always locked first.
+
+    What the call had set aside is free again.
+    """
+    cost = bill.cost_usd
     if cost and claim.batch_id:
-        session.execute(update(Batch).where(Batch.id == claim.batch_id).values(cost_usd=Batch.cost_usd + cost))
+        added = {"cost_usd": Batch.cost_usd + cost} | ({"wasted_usd": Batch.wasted_usd + cost} if wasted else {})
+        session.execute(update(Batch).where(Batch.id == claim.batch_id).values(added))
+    usage.count_call(session, claim.owner_id, bill.prompt_tokens + bill.completion_tokens, cost)
     session.execute(
         update(Job).where(Job.id == claim.job_id).values(cost_usd=Job.cost_usd + cost, reserved_usd=Decimal(0))
     )
@@ -123,32 +163,6 @@ def count_faults(session: Session, job_id: str, key: str) -> int:
     """Return how often this question of this job has failed so far."""
     failed = select(func.count()).where(Call.job_id == job_id, Call.key == key, Call.status == FAULTED)
     return session.scalar(failed) or 0
-
-
-def reserve(session: Session, claim: Claim) -> bool:
-    """Set aside what one call may cost, if the batch's ``max_cost_usd`` still has room for it; say whether it had.
-
-    What a call may cost is the dearest that the batch has paid for so far. With the batch's row locked, calls that
-    begin at one time see each other's reservations. A batch without a limit, or a job without a batch, always has room.
-    """
-    limit = session.scalar(select(Batch.max_cost_usd).where(Batch.id == claim.batch_id)) if claim.batch_id else None
-    if limit is None:
-        return True
-    session.execute(select(Batch.id).where(Batch.id == claim.batch_id).with_for_update())
-    dearest = select(func.coalesce(func.max(Call.cost_usd), 0)).where(Call.batch_id == claim.batch_id).scalar_subquery()
-    reserved = (
-        select(func.coalesce(func.sum(Job.reserved_usd), 0))
-        .where(Job.batch_id == claim.batch_id, Job.status == Status.PROCESSING, Job.id != claim.job_id)
-        .scalar_subquery()
-    )
-    spent, others, next_call = session.execute(
-        select(Batch.cost_usd, reserved, dearest).where(Batch.id == claim.batch_id)
-    ).one()
-    # The first calls cost what nobody knows yet: they are let through while nothing is spent.
-    if spent + others + next_call > limit or spent >= limit:
-        return False
-    session.execute(update(Job).where(Job.id == claim.job_id).values(reserved_usd=next_call))
-    return True
 
 
 def job_totals(session: Session, job_id: str) -> Totals:

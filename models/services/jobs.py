@@ -13,7 +13,7 @@ from models.errors import NotFound, WrongState
 from models.ids import new_id
 from models.jobs import Job, JobLog, Step
 from models.profiles import ProfileVersion
-from models.services import moves
+from models.services import moves, usage
 from models.services.moves import Dispatch
 from models.states import TERMINAL, Status
 
@@ -40,7 +40,11 @@ def insert_jobs(
     priority: str,
     request_id: str,
 ) -> list[str]:
-    """Write jobs and their steps with a fixed number of statements, whatever their own; returns the ids in order."""
+    """Write jobs and their steps with a fixed number of statements, whatever their own; returns the ids in order.
+
+    Raises `QuotaExceeded` when the owner's day is used up.
+    """
+    usage.refuse_spent(session, owner_id)
     ids = [new_id("job") for _ in new]
     session.execute(
         insert(Job),

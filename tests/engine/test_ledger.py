@@ -195,22 +195,6 @@ def test_a_commit_whose_answer_was_lost_is_booked_once(database: Any, claim: Cla
         assert session.get_one(Job, claim.job_id).cost_usd == Decimal(1)
 
 
-def test_calls_that_begin_at_one_time_see_each_others_reservations(database: Any, owner: str) -> None:
-    """A limit of 1.6, 0.3 spent on one call, ten more at a time: four fit, a fifth could overspend."""
-    _, sent = work.open_batch(owner, items=10, window=10, max_cost_usd=Decimal("1.6"))
-    claims = [work.claim(message.job_id) for message in sent]
-    with database.transaction() as session:
-        asked = calls.Asked("call_first", "k", "p", "p", "m", func.now())  # type: ignore[arg-type]
-        calls.record_fault(session, claims[0], asked, calls.Bill(cost_usd=Decimal("0.3")), {"code": "X"})  # type: ignore[arg-type]
-
-    def reserve(claimed: Claim) -> bool:
-        with database.transaction() as session:
-            return calls.reserve(session, claimed)
-
-    with ThreadPoolExecutor(10) as pool:
-        assert sum(pool.map(reserve, claims)) == 4  # type: ignore[arg-type]
-
-
 def test_a_spent_budget_stops_the_next_call(
     database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
 ) -> None:

@@ -1,0 +1,137 @@
+"""What an owner has used: counted with each call, added up by SQL, held to a day's limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, cast, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+import settings
+from models.calls import FAULTED, Call
+from models.errors import QuotaExceeded
+from models.usage import DailyUsage
+
+
+@dataclass(frozen=True)
+class Day:
+    """What an owner has used today (UTC), the limits (0: none), and when the day ends."""
+
+    tokens: int
+    cost_usd: Decimal
+    limits: settings.Daily
+    resets_at: datetime
+
+    def over(self) -> str | None:
+        """Return which limit is used up, in words; None while there is something left of each."""
+        if self.limits.tokens and self.tokens >= self.limits.tokens:
+            return f"{self.tokens} of {self.limits.tokens} tokens a day"
+        if self.limits.cost_usd and self.cost_usd >= self.limits.cost_usd:
+            return f"${dollars(self.cost_usd)} of ${dollars(self.limits.cost_usd)} a day"
+        return None
+
+
+@dataclass(frozen=True)
+class Used:
+    """What an owner's calls used in a time. ``wasted_usd``: of failed and discarded calls, part of ``cost_usd``."""
+
+    requests: int
+    tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: Decimal
+    wasted_usd: Decimal
+    unpriced: int
+    by_model: Mapping[str, Mapping[str, Any]]
+
+
+def today() -> ColumnElement[Any]:
+    """The day that it is in UTC, by PostgreSQL's clock."""
+    return cast(func.timezone("UTC", func.now()), Date)
+
+
+def count_call(session: Session, owner_id: str, tokens: int, cost: Decimal) -> None:
+    """Count a call to its owner's day."""
+    row = insert(DailyUsage).values(owner_id=owner_id, day=today(), requests=1, tokens=tokens, cost_usd=cost)
+    session.execute(
+        row.on_conflict_do_update(
+            index_elements=[DailyUsage.owner_id, DailyUsage.day],
+            set_={
+                "requests": DailyUsage.requests + 1,
+                "tokens": DailyUsage.tokens + tokens,
+                "cost_usd": DailyUsage.cost_usd + cost,
+            },
+        )
+    )
+
+
+def read_day(session: Session, owner_id: str) -> Day:
+    """Return what the owner has used today."""
+    counted = select(DailyUsage.tokens, DailyUsage.cost_usd).where(
+        DailyUsage.owner_id == owner_id, DailyUsage.day == today()
+    )
+    row = session.execute(counted).one_or_none()
+    tokens, cost = (row.tokens, row.cost_usd) if row else (0, Decimal(0))
+    return Day(tokens, cost, settings.daily(), day_after(datetime.now(UTC)))
+
+
+def day_after(moment: datetime) -> datetime:
+    """Return when the next day begins, in UTC."""
+    return datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+
+
+def refuse_spent(session: Session, owner_id: str) -> None:
+    """Raise `QuotaExceeded` when the owner's day is used up: no new work is taken on."""
+    if settings.daily() == settings.Daily():
+        return
+    day = read_day(session, owner_id)
+    if (used := day.over()) is not None:
+        raise QuotaExceeded(f"The daily limit is used up: {used}.", resets_at=day.resets_at)
+
+
+def add_up(session: Session, owner_id: str, since: datetime) -> Used:
+    """Add up the owner's calls since a moment."""
+    wasted = (Call.status == FAULTED) | Call.discarded
+    tokens = Call.prompt_tokens + Call.completion_tokens
+    rows = session.execute(
+        select(
+            Call.model,
+            func.count().label("requests"),
+            func.sum(tokens).label("tokens"),
+            func.sum(Call.prompt_tokens).label("prompt_tokens"),
+            func.sum(Call.completion_tokens).label("completion_tokens"),
+            func.sum(Call.cost_usd).label("cost"),
+            func.coalesce(func.sum(Call.cost_usd).filter(wasted), 0).label("wasted"),
+            func.count().filter(Call.cost_basis == "unknown").label("unpriced"),
+        )
+        .where(Call.owner_id == owner_id, Call.finished_at >= since)
+        .group_by(Call.model)
+        .order_by(Call.model)
+    ).all()
+    return Used(
+        requests=sum(row.requests for row in rows),
+        tokens=sum(row.tokens for row in rows),
+        prompt_tokens=sum(row.prompt_tokens for row in rows),
+        completion_tokens=sum(row.completion_tokens for row in rows),
+        cost_usd=sum((row.cost for row in rows), Decimal(0)),
+        wasted_usd=sum((row.wasted for row in rows), Decimal(0)),
+        unpriced=sum(row.unpriced for row in rows),
+        by_model={row.model: _model_of(row) for row in rows},
+    )
+
+
+def _model_of(row: Any) -> dict[str, Any]:
+    names = ("requests", "tokens", "prompt_tokens", "completion_tokens", "cost", "wasted")
+    return {name: getattr(row, name) for name in names}
+
+
+def dollars(amount: Decimal) -> str:
+    """Return an amount for people: as many digits as it needs, at least cents, at most ten-thousandths of a cent."""
+    text = format(amount.quantize(Decimal("0.000001")), "f").rstrip("0")
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction:0<2}"

@@ -1,0 +1,304 @@
+"""Budgets: what is let through, what waits, what is stopped; on real rows with real locks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from cards.text import estimate_tokens
+from models.batches import Batch
+from models.calls import Call
+from models.ids import new_id
+from models.jobs import Job
+from models.services import calls, prices, usage
+from models.services.budgets import Limit
+from models.services.calls import Asked, Bill
+from models.services.claims import Claim
+from models.usage import DailyUsage
+from providers.base import Prompt, Sampling
+from providers.prices import ListedModel
+from tasks import budget
+from tasks.budget import Price, decide
+from tasks.errors import StepFailed
+from tests.engine import jobs as work
+
+PROMPT = Prompt("write_card", ({"role": "user", "content": "x" * 270},), {})  # 101 tokens at most
+SAMPLING = Sampling("a/b", max_tokens=1000)
+CENT = Decimal("0.01")
+
+
+def limit(most: str, spent: str = "0", held: str = "0") -> Limit:
+    return Limit("the batch's max_cost_usd", "BUDGET_EXCEEDED", Decimal(most), Decimal(spent), Decimal(held))
+
+
+def price(bound: str | None, expected: str = "0") -> Price:
+    return Price(None if bound is None else Decimal(bound), Decimal(expected))
+
+
+@pytest.mark.parametrize(
+    ("limits", "call", "go"),
+    [
+        ([limit("1")], price("0.4", "0.1"), "0.4"),
+        ([limit("1", "0.3", "0.3")], price("0.4"), "0.4"),  # to the cent
+        ([limit("1", "0.3", "0.31")], price("0.4"), None),  # fits when others are done
+        ([limit("1", "0.8", "0.1")], price("0.4", "0.1"), None),  # never fits, is expected to: not beside others
+        ([limit("1", "0.8")], price("0.4", "0.1"), "0.4"),  # the last one
+        ([limit("1", "0.8"), limit("9", "0", "8.9")], price("0.4", "0.1"), None),
+        ([limit("1", "0.8"), limit("9", "0", "5")], price("0.4", "0.1"), "0.4"),  # the others are under a wider one
+        ([limit("1", "0.2")], price(None), "0.8"),  # nobody knows: alone, with all there is
+        ([limit("1", "0.2", "0.8")], price(None), None),
+    ],
+)
+def test_a_call_goes_or_waits(limits: list[Limit], call: Price, go: str | None) -> None:
+    assert decide(limits, call).go == (None if go is None else Decimal(go))
+
+
+@pytest.mark.parametrize(
+    ("spent", "call"),
+    [("1", price("0.1")), ("1.2", price(None)), ("0.95", price("0.4", "0.1")), ("0.95", price(None, "0.06"))],
+)
+def test_a_call_that_is_not_expected_to_fit_is_stopped(spent: str, call: Price) -> None:
+    with pytest.raises(StepFailed) as raised:
+        decide([limit("1", spent, "0.02")], call)
+    assert raised.value.code == "BUDGET_EXCEEDED"
+    assert "batch's max_cost_usd is $1.00" in str(raised.value)
+    assert raised.value.details["spent_usd"] == float(spent)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ondine Marsh keeps the lighthouse on Gull Rock, a tall woman in oilskins with a burnt left hand.",
+        "她在海边的灯塔里独自生活，每天晚上点亮那盏古老的灯，等待永远不会归来的船只。",
+        "Она живёт одна на маяке у моря и каждую ночь зажигает старую лампу.",
+        "彼女は海辺の灯台に一人で住み、毎晩古いランプを灯す。",
+    ],
+)
+def test_the_bound_of_a_prompt_lies_above_the_estimate_of_its_tokens(text: str) -> None:
+    tokens = budget.prompt_tokens(Prompt("p", ({"content": text},), {}))
+    assert tokens - budget.TOKENS_A_MESSAGE >= estimate_tokens(text)
+
+
+@pytest.fixture
+def booking(database: Any) -> Callable[..., None]:
+    """Books a call of a claim as `Asker` would."""
+
+    def book(claim: Claim, usd: str = "0", tokens: tuple[int, int] = (100, 100), **changes: Any) -> None:
+        values = {"provider": "server", "model": "a/b", "purpose": "write_card", "asked_model": "a/b"}
+        asked = Asked(id=new_id("call"), key=new_id("k"), started_at=datetime.now(UTC), **(values | changes))
+        basis = "provider" if Decimal(usd) else "unknown"
+        bill = Bill(prompt_tokens=tokens[0], completion_tokens=tokens[1], cost_usd=Decimal(usd), cost_basis=basis)
+        with database.transaction() as session:
+            calls.record_answer(session, claim, asked, bill, response="{}", finish_reason="stop", response_id="")
+
+    return book
+
+
+def claims_of(owner: str, items: int, **changes: Any) -> list[Claim]:
+    _, sent = work.open_batch(owner, items=items, window=items, **changes)
+    found = [work.claim(message.job_id) for message in sent]
+    return [claim for claim in found if claim is not None]
+
+
+def reserve(claim: Claim, sampling: Sampling = SAMPLING) -> bool:
+    return budget.reserve(claim, "server", PROMPT, sampling) is None
+
+
+def list_price(database: Any, **pricing: str) -> None:
+    with database.transaction() as session:
+        prices.save_models(session, "server", [ListedModel("a/b", 32_000, 4000, pricing or None)])
+
+
+def test_calls_that_begin_at_one_time_see_each_others_reservations(database: Any, owner: str) -> None:
+    """A call may cost $0.30 by the table: of ten at one time, five fit into $1.60."""
+    list_price(database, prompt="0", completion="0.0003")
+    claims = claims_of(owner, 10, max_cost_usd=Decimal("1.6"))
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(reserve, claims)) == 5
+
+
+def test_where_nothing_is_known_calls_go_one_at_a_time(database: Any, owner: str, booking: Callable[..., None]) -> None:
+    claims = claims_of(owner, 5, max_cost_usd=Decimal(1))
+    with ThreadPoolExecutor(5) as pool:
+        went = list(pool.map(reserve, claims))
+    assert sum(went) == 1
+    booking(claims[went.index(True)], "0.01")
+    with ThreadPoolExecutor(5) as pool:
+        assert all(pool.map(reserve, claims))
+
+
+def test_what_a_model_was_seen_to_cost_bounds_what_it_may(
+    database: Any, owner: str, booking: Callable[..., None]
+) -> None:
+    """100 in and 100 out for $0.011: at most 0.0001 a token out, and half that in."""
+    (claim,) = claims_of(owner, 1, max_cost_usd=Decimal(1))
+    booking(claim, "0.011")
+    with database.transaction() as session:
+        found = budget.price_of(session, "server", PROMPT, SAMPLING)
+    assert found.expected == Decimal("0.011")
+    assert found.bound == pytest.approx(Decimal("0.000055") * 101 + Decimal("0.0001") * 1000, rel=Decimal("0.01"))
+
+
+def test_a_price_table_that_says_too_little_is_not_trusted(
+    database: Any, owner: str, booking: Callable[..., None]
+) -> None:
+    list_price(database, prompt="0.000001", completion="0.000001")
+    (claim,) = claims_of(owner, 1, max_cost_usd=Decimal(1))
+    booking(claim, "0.011")
+    with database.transaction() as session:
+        found = budget.price_of(session, "server", PROMPT, SAMPLING)
+    assert found.bound is not None
+    assert found.bound > Decimal("0.1")
+
+
+def test_a_job_has_a_budget_of_its_own(database: Any, owner: str, booking: Callable[..., None]) -> None:
+    list_price(database, prompt="0", completion="0.00001")
+    sent = work.open_job(owner, request={"source_material": "x", "options": {"max_cost_usd": 0.03}})
+    claim = work.claim(sent.job_id)
+    assert claim is not None
+    assert reserve(claim)
+    booking(claim, "0.01")
+    assert reserve(claim)
+    booking(claim, "0.02")
+    with pytest.raises(StepFailed, match=r"job's max_cost_usd is \$0.03, and \$0.03 is spent"):
+        reserve(claim)
+
+
+def test_a_job_makes_no_more_calls_than_it_may(database: Any, owner: str, booking: Callable[..., None]) -> None:
+    sent = work.open_job(owner, request={"source_material": "x", "options": {"max_calls": 2}})
+    claim = work.claim(sent.job_id)
+    assert claim is not None
+    for _ in range(2):
+        assert reserve(claim)
+        booking(claim, "0.01")
+    with pytest.raises(StepFailed, match="made 2 calls, and max_calls is 2") as raised:
+        reserve(claim)
+    assert raised.value.code == "BUDGET_EXCEEDED"
+
+
+def test_a_budget_that_cannot_be_kept_stops_after_one_call(
+    database: Any, owner: str, booking: Callable[..., None]
+) -> None:
+    """A server that takes money and never says how much."""
+    claims = claims_of(owner, 2, max_cost_usd=Decimal(1))
+    assert reserve(claims[0])
+    booking(claims[0])
+    with pytest.raises(StepFailed, match="Set MODEL_PRICES"):
+        reserve(claims[1])
+
+
+def test_what_was_set_aside_is_free_when_the_call_is_booked_or_the_job_let_go(
+    database: Any, owner: str, booking: Callable[..., None]
+) -> None:
+    list_price(database, prompt="0", completion="0.0006")
+    first, second, third = claims_of(owner, 3, max_cost_usd=Decimal(1))
+    assert reserve(first)
+    assert not reserve(second)
+    booking(first, "0.1")
+    assert reserve(second)
+    assert not reserve(third)
+    work.fail(second)
+    assert reserve(third)
+
+
+@pytest.fixture
+def daily(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAILY_TOKENS", "1000")
+    monkeypatch.setenv("DAILY_COST_USD", "1")
+
+
+def test_a_days_dollars_are_shared_by_all_of_an_owners_calls(database: Any, owner: str, daily: None) -> None:
+    list_price(database, prompt="0", completion="0.0003")
+    claims = [claim for _ in range(5) for claim in claims_of(owner, 2)]
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(reserve, claims)) == 3
+
+
+def test_a_day_that_is_used_up_stops_the_next_call(
+    database: Any, owner: str, daily: None, booking: Callable[..., None]
+) -> None:
+    first, second = claims_of(owner, 2)
+    booking(first, "0.01", (600, 399))
+    assert reserve(second)
+    booking(first, "0.01", (1, 0))
+    with pytest.raises(StepFailed, match="1000 of 1000 tokens a day") as raised:
+        reserve(second)
+    assert raised.value.code == "QUOTA_EXCEEDED"
+    assert raised.value.details["resets_at"].endswith("T00:00:00Z")
+
+
+def test_yesterday_does_not_count(database: Any, owner: str, daily: None, booking: Callable[..., None]) -> None:
+    (claim,) = claims_of(owner, 1)
+    booking(claim, "1", (5000, 5000))
+    with database.transaction() as session:
+        assert usage.read_day(session, owner).over() is not None
+        session.execute(update(DailyUsage).values(day=DailyUsage.day - 1))
+    assert reserve(claim)
+
+
+def test_without_limits_nothing_is_locked_or_set_aside(database: Any, owner: str) -> None:
+    list_price(database, prompt="0.001", completion="0.001")
+    (claim,) = claims_of(owner, 1)
+    with database.transaction() as session:
+        session.execute(select(Batch.id).with_for_update())
+        assert reserve(claim)
+    with database.transaction() as session:
+        assert session.scalar(select(Job.reserved_usd)) == 0
+
+
+def test_tokens_are_priced_by_the_table_where_the_server_says_no_cost(
+    database: Any, owner: str, booking: Callable[..., None]
+) -> None:
+    list_price(database, prompt="0.000001", completion="0.00001")
+    (claim,) = claims_of(owner, 1, max_cost_usd=Decimal(1))
+    booking(claim, "0", (300, 70))
+    with database.transaction() as session:
+        call = session.scalars(select(Call)).one()
+        assert (call.cost_usd, call.cost_basis) == (Decimal("0.001"), "table")
+        assert session.scalar(select(Batch.cost_usd)) == session.scalar(select(Job.cost_usd)) == Decimal("0.001")
+        assert usage.read_day(session, owner).cost_usd == Decimal("0.001")
+
+
+def test_the_operators_price_goes_before_the_servers_and_local_calls_are_free_without_one(
+    database: Any, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_price(database, prompt="0.5", completion="0.5")
+    asked = Asked("c", "k", "p", "server", "a/b", datetime.now(UTC))
+    local, unknown = (Bill(prompt_tokens=100, completion_tokens=10, cost_basis=basis) for basis in ("local", "unknown"))
+    with database.transaction() as session:
+        assert calls.settle(session, asked, local) == local
+        assert calls.settle(session, asked, unknown).cost_usd == 55
+    monkeypatch.setenv("MODEL_PRICES", '{"a/b": {"prompt": "0.15", "completion": "0.60"}}')
+    with database.transaction() as session:
+        settled = [calls.settle(session, asked, bill) for bill in (local, unknown)]
+    assert {bill.cost_usd for bill in settled} == {Decimal("0.000021")}
+    assert {bill.cost_basis for bill in settled} == {"table"}
+
+
+def test_a_call_whose_tokens_nobody_counted_stays_unknown(database: Any, owner: str) -> None:
+    list_price(database, prompt="0.5", completion="0.5", request="0.1")
+    with database.transaction() as session:
+        asked = Asked("c", "k", "p", "server", "a/b", datetime.now(UTC))
+        assert calls.settle(session, asked, Bill()) == Bill()
+
+
+def test_failed_tries_are_counted_apart_for_the_batch(database: Any, owner: str, booking: Callable[..., None]) -> None:
+    (claim,) = claims_of(owner, 1)
+    booking(claim, "0.5")
+    asked = Asked("c", "k", "p", "server", "a/b", datetime.now(UTC))
+    for _ in range(2):  # the second time after a commit whose answer was lost
+        with database.transaction() as session:
+            bill = Bill(cost_usd=Decimal("0.25"), cost_basis="provider")
+            calls.record_fault(session, claim, asked, bill, {"code": "X"})
+    with database.transaction() as session:
+        batch = session.scalars(select(Batch)).one()
+        used = usage.add_up(session, owner, datetime(2026, 1, 1, tzinfo=UTC))
+        count = session.scalar(select(func.count()).select_from(Call))
+    assert (batch.cost_usd, batch.wasted_usd) == (Decimal("0.75"), Decimal("0.25"))
+    assert (used.cost_usd, used.wasted_usd, used.requests) == (Decimal("0.75"), Decimal("0.25"), count)
