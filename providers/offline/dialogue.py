@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from cards.rules.wording import shared, shingles
 from providers.offline.fields import Sorted
 from providers.offline.greetings import Stock, may_be_asked, seed_of, starred, statements_of
 from providers.offline.lists import Table, count_cues, templates
@@ -14,18 +18,48 @@ BLOCKS = 3
 GREETINGS_TAKE = 2  # quotes and facts that the greetings have used already
 
 
-def write_examples(parts: Sorted, source: Source, stock: Stock) -> str:
-    """Two or three blocks of one exchange each: source quotes first, then facts in the character's own mouth."""
+def write_examples(
+    parts: Sorted,
+    source: Source,
+    stock: Stock,
+    card: Mapping[str, Any],
+    blocks: int | None = None,
+    turn: int = 0,
+) -> str:
+    """Blocks of one exchange each: source quotes first, then facts in the character's own mouth.
+
+    Nothing that fills a good part of another field of ``card`` is said again.
+    """
     table = templates(source.code)
-    seed = seed_of(source.text + source.name)
+    seed = seed_of(source.text + source.name) + turn
     quotes = _from_quotes(source, stock, table, seed)
     facts = _from_facts(parts, source, stock, table, seed)
     told = _from_statements(source, table, seed)
     # One of each kind first: words of their own, a fact of theirs, something they know.
     exchanges = [*quotes[:1], *facts[:1], *told[:1], *quotes[1:], *facts[1:], *told[1:]]
+    if turn and len(exchanges) > 1:
+        exchanges = [*exchanges[turn % len(exchanges) :], *exchanges[: turn % len(exchanges)]]
     exchanges += _from_stock(stock, table, seed, source)
-    chosen = _unlike(exchanges)[:BLOCKS]
+    wanted = max(1, min(blocks or BLOCKS, 5))
+    chosen = _apart(_unlike(exchanges), card, wanted)
     return "\n".join(f"<START>\n{{{{user}}}}: {ask}\n{{{{char}}}}: {answer}" for ask, answer in chosen)
+
+
+def _apart(exchanges: list[tuple[str, str]], card: Mapping[str, Any], wanted: int) -> list[tuple[str, str]]:
+    """The first ``wanted`` exchanges that repeat little of the card; whatever there is where that leaves too few."""
+    known = [shingles(str(card[field]), RUN) for field in ("description", "personality", "scenario", "first_mes")]
+    kept: list[tuple[str, str]] = []
+    runs: set[int] = set()
+    for ask, answer in exchanges:
+        told = runs | shingles(answer, RUN)
+        if all(shared(told, one) <= MOST_SHARED or not told & one for one in known):
+            kept.append((ask, answer))
+            runs = told
+    return kept[:wanted] or exchanges[:wanted]
+
+
+RUN = 8  # words in a row
+MOST_SHARED = 0.2  # of the runs of the smaller text
 
 
 def _unlike(exchanges: list[tuple[str, str]]) -> list[tuple[str, str]]:

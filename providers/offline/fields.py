@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from providers.offline.lists import count_cues, templates, words
+from providers.offline.lists import Table, count_cues, templates, words
 from providers.offline.notes import and_list, ended, lower_first, with_article
 from providers.offline.prose import compose, with_macro
 from providers.offline.reading import Line, Source, in_section
 
 BUDGETS = {"description": 260, "personality": 170, "scenario": 130}  # words
-ENOUGH = {"description": 40, "personality": 12, "scenario": 8}
+ENOUGH = {"description": 55, "personality": 12, "scenario": 8}
 MAX_TAGS = 8
 LINKED = re.compile(r"(?:So|But|And|Or|Yet|Por eso|Pero|Y|Mais|Et|Aber|Und|Denn|Doch|Ma|E|Mas)[ ,]")
 PORTRAIT = re.compile(
     r"\W*(?:\S+\s){1,4}?(?:is|was|had|has|wore|wears|lives|lived|worked|works|carries|kept|keeps|never|always|hated|loved|liked|feared"
     r"|ist|war|hatte|trug|est|était|avait|portait|es|era|tenía|llevaba)\b(?!\s(?:not\s)?(?:\w+ing|now|gone|come|taken|put|seen|said|made)\b)"
+)
+AGED = re.compile(
+    r"\b(?:is|was|aged)\s(?:about\s|nearly\s|almost\s|over\s)?"
+    r"(?:\d{1,4}|(?:twen|thir|for|fif|six|seven|eigh|nine)t(?:y|een)[\w-]*|eleven|twelve|sixteen|eighteen)\b"
 )
 TITLE_ROLES = {
     "sir": "knight",
@@ -43,30 +48,67 @@ class Sorted:
     scenes: tuple[Line, ...]
 
 
-def sort_lines(source: Source) -> Sorted:
-    """Give every sentence to at most one field, by section first and by what it talks about second."""
+def sort_lines(source: Source, turn: int = 0, size: float = 1.0) -> Sorted:
+    """Give every sentence to at most one field, by section first and by what it talks about second.
+
+    Another ``turn`` picks other sentences where there are more than a field takes; ``size`` scales what it takes.
+    """
     usable = [line for line in source.lines if not line.spoken and _understandable(line, source)]
+    plain = [line for line in usable if reads_as_prose(line.text)]
+    if sum(len(line.text.split()) for line in plain) >= ENOUGH["description"]:
+        usable = plain
     if source.is_narrative:
         usable = [line for line in usable if line.note or not re.search(r"\bnow\b", line.text)]
     homes: dict[str, list[Line]] = {"description": [], "personality": [], "scenario": [], "world": [], "story": []}
     seen: set[str] = set()
     for line in usable:
-        if line.text not in seen:
+        if (told := _as_told(line.text)) not in seen:
             homes[_home(line, source)].append(line)
-            seen.add(line.text)
+            seen.add(told)
     _balance(homes, source)
-    scenario, scenes = _situation(homes, source)
-    return Sorted(
-        tuple(_within(homes["description"], "description", source)),
-        tuple(_within(homes["personality"], "personality", source)),
-        tuple(scenario),
-        tuple(scenes),
+    scenario, scenes = _situation(homes, source, turn)
+    chosen = {field: _within(homes[field], field, source, turn, size) for field in ("description", "personality")}
+    _shift(chosen, scenario)
+    return Sorted(tuple(chosen["description"]), tuple(chosen["personality"]), tuple(scenario), tuple(scenes))
+
+
+NO_PROSE = re.compile(r"https?://|www\.|[{}<>=\\]|\w/\w+/|\$\w|\w\(\)|::|--\w|\w_\w|@\w|\.{4}|(?:^|\s)[-+]\w\b")
+
+
+def reads_as_prose(text: str) -> bool:
+    """Whether a line is a sentence for people: words, not paths, code, addresses or rows of figures."""
+    found = text.split()
+    letters = sum(char.isalpha() for char in text)
+    return (
+        not NO_PROSE.search(text)
+        and letters > 0.7 * (len(text) - text.count(" "))
+        and (len(found) > 2 or not text.isascii())
+        and sum(word.isupper() and len(word) > 2 for word in found) * 3 < len(found)
     )
+
+
+def _as_told(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _shift(chosen: dict[str, list[Line]], scenario: list[Line]) -> None:
+    """Let the description carry the card: what the personality has too much of moves there, then goes."""
+
+    def size(lines: list[Line]) -> int:
+        return sum(len(line.text) for line in lines)
+
+    own = chosen["description"]
+    while len(chosen["personality"]) > 1 and size(own) < 0.8 * (size(chosen["personality"]) + size(scenario)):
+        line = chosen["personality"].pop(0)
+        own.append(line)
+    own.sort(key=lambda line: line.place)
+    while len(scenario) > 1 and size(own) < 0.7 * (size(chosen["personality"]) + size(scenario)):
+        scenario.pop()
 
 
 def _understandable(line: Line, source: Source) -> bool:
     """Not a sentence whose pronoun stands for nobody we know of, nor one that answers the sentence before."""
-    if LINKED.match(line.text):
+    if LINKED.match(line.text) or line.text.endswith((":", ";")):
         return False
     return not (line.follows and not line.about) and len(line.text) > 3
 
@@ -94,6 +136,8 @@ def _home_of_own(line: Line, source: Source) -> str:
     if not source.is_main(line.about) and not line.note:
         return "world" if line.about else "description"
     shows = scores["personality"] and scores["personality"] >= scores["description"] and line.place
+    if AGED.search(line.text) and scores["personality"] < 3:
+        return "description"
     return "personality" if shows else "description"
 
 
@@ -117,23 +161,33 @@ def _mentions(line: Line, source: Source) -> bool:
 def _balance(homes: dict[str, list[Line]], source: Source) -> None:
     """Move lines so that no field is empty while a neighbour has several that would do."""
     about = homes["description"]
-    if sum(len(line.text.split()) for line in about) < ENOUGH["description"]:
-        told = [line for line in homes["story"] if source.is_main(line.about) and len(line.text.split()) > 7]
-        about += told[:4]
+    _fill(about, [line for line in homes["story"] if source.is_main(line.about) and len(line.text.split()) > 7][:4])
     if not homes["personality"] and len(about) > 2:
         best = max(about[1:], key=lambda line: (_score(line, "personality", source), line.place))
         if _score(best, "personality", source) or source.code not in CUED:
             homes["personality"].append(best)
             about.remove(best)
-    if not about and homes["personality"]:
-        about.append(homes["personality"].pop(0))
-    if not about and homes["scenario"]:
-        about.append(homes["scenario"].pop(0))
-    if not about and homes["world"]:
-        about.append(homes["world"].pop(0))
+    others = {noun.name for noun in source.nouns if noun.kind == "person" and not source.is_main(noun.name)}
+    for name in ("world", "story", "personality", "scenario"):
+        spare = [line for line in homes[name] if line.about not in others]
+        spare = [line for line in spare if name not in ("world", "story") or not leans_on_another(line, source)]
+        # What a sentence says of others is the lorebook's, unless there is nothing else to say.
+        taken = _fill(about, spare if name in ("world", "story") else spare[1:] if about else spare)
+        homes[name] = [line for line in homes[name] if line not in taken]
 
 
-def _situation(homes: dict[str, list[Line]], source: Source) -> tuple[list[Line], list[Line]]:
+def _fill(about: list[Line], spare: list[Line]) -> list[Line]:
+    """Take from ``spare`` in order until the description says enough; what was taken."""
+    taken: list[Line] = []
+    for line in spare:
+        if sum(max(len(one.text.split()), len(one.text) // 8) for one in about) >= ENOUGH["description"]:
+            break
+        about.append(line)
+        taken.append(line)
+    return taken
+
+
+def _situation(homes: dict[str, list[Line]], source: Source, turn: int) -> tuple[list[Line], list[Line]]:
     """The scenario's lines, and those kept back to open greetings with."""
     now = homes["scenario"]
     named_now = {noun.name for noun in source.nouns for line in now if noun.name in line.text}
@@ -143,7 +197,7 @@ def _situation(homes: dict[str, list[Line]], source: Source) -> tuple[list[Line]
     chosen = now + [line for line in near if line not in scenes][: max(1, 4 - len(now))]
     if not chosen and len(scenes) > 1:
         chosen = [scenes.pop()]
-    return _within(chosen, "scenario", source), scenes
+    return _within(chosen, "scenario", source, turn), scenes
 
 
 def _is_setting(line: Line, source: Source) -> bool:
@@ -185,47 +239,77 @@ def leans_on_another(line: Line, source: Source) -> bool:
     )
 
 
-def _within(lines: Sequence[Line], field: str, source: Source) -> list[Line]:
-    """The lines that fit the field's budget, best first, back in source order."""
-    cost = {line.place: max(len(line.text.split()), len(line.text) // 8) for line in lines}
-    if sum(cost.values()) <= BUDGETS[field]:
-        return sorted(lines, key=lambda line: line.place)
+def _within(lines: Sequence[Line], field: str, source: Source, turn: int = 0, size: float = 1.0) -> list[Line]:
+    """The lines that fit the field's budget, best first, back in source order; other ones with another turn."""
+    cost = {line.place: max(len(line.text.split()), len(line.text) // 7) for line in lines}
+    budget = int(BUDGETS[field] * size * (0.75 if turn else 1))
+    if turn and len(lines) > 3:
+        budget = min(budget, sum(cost.values()) * 4 // 5)
+    if sum(cost.values()) <= budget:
+        return _varied(sorted(lines, key=lambda line: line.place), source)
 
     def worth(line: Line) -> float:
         lead = 2.0 if line.place < 4 else 0.0
-        return _score(line, field, source) + lead + 3 * in_section(line, field) - cost[line.place] / 40
+        other = (line.place * 7 + turn * 3) % 5 if turn else 0
+        return _score(line, field, source) + lead + 3 * in_section(line, field) - cost[line.place] / 40 + other
 
     kept: list[Line] = []
-    left = BUDGETS[field]
+    left = budget
     for line in sorted(lines, key=lambda one: (-worth(one), one.place)):
         if cost[line.place] <= left:
             kept.append(line)
             left -= cost[line.place]
-    return sorted(kept, key=lambda line: line.place)
+    return _varied(sorted(kept or list(lines[:1]), key=lambda line: line.place), source)
+
+
+MOST_ALIKE = 3  # sentences of a field that open with the same three words
+
+
+def _varied(lines: list[Line], source: Source) -> list[Line]:
+    """The lines without those that open as three others do: a list read out is no prose."""
+    counted: Counter[str] = Counter()
+    kept = []
+    for line in lines:
+        opening = " ".join(re.findall(r"[\w'’]+", line.text.casefold())[:3])
+        counted[opening] += 1
+        if counted[opening] <= MOST_ALIKE or line.note:
+            kept.append(line)
+    return kept
 
 
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-def write_description(parts: Sorted, source: Source) -> str:
+def write_description(parts: Sorted, source: Source, turn: int = 0) -> str:
     """The description, in the source's own sentences; one made of the phrase where the source is only a phrase."""
     if source.concept:
-        return _concept(source)
-    text = compose(parts.description, source)
-    if text:
-        return text
-    words_ = " ".join(source.text.split())
-    return ended(words_) if re.search(r"\w", words_) else _fallback(source, "blank")
+        return _concept(source, turn)
+    own = [line for line in parts.description if source.is_main(line.about) or _mentions(line, source)]
+    rest = [line for line in parts.description if line not in own]
+    # Whom the card is about comes first; what is said of others around them follows.
+    text = "\n\n".join(part for part in (compose(own, source), compose(rest, source)) if part)
+    if not text:
+        words_ = " ".join(source.text.split()[:120])
+        text = ended(words_) if re.search(r"\w", words_) else _fallback(source, "blank", turn)
+    return text if _says_enough(text) else f"{text} {_fallback(source, 'open', turn)}".strip()
 
 
-def _concept(source: Source) -> str:
-    fallback = templates(source.code)["fallback"]
+def _says_enough(text: str) -> bool:
+    return max(len(text.split()), len(text) // 8) >= LEAST_WORDS
+
+
+LEAST_WORDS = 25  # below which a description tells a model too little
+
+
+def _concept(source: Source, turn: int) -> str:
     phrase = lower_first(source.concept) if source.code == "en" and not _is_named(source) else source.concept
     if _is_named(source) and source.concept.casefold() == source.name.casefold():
-        return ended(source.name)
+        return f"{ended(source.name)} {_fallback(source, 'open', turn)}".strip()
     phrase = re.sub(r"^(?:a|an)\s", "", phrase, flags=re.IGNORECASE)
     article = with_article(phrase)[: -len(phrase)].strip()
-    return str(fallback["concept"]).replace("<a> ", f"{article} " if article else "").replace("<concept>", phrase)
+    text = _fallback(source, "concept", turn)
+    text = text.replace("<a> ", f"{article} " if article else "").replace("<concept>", phrase)
+    return f"{text} {_fallback(source, 'open', turn)}".strip()
 
 
 def _is_named(source: Source) -> bool:
@@ -235,7 +319,7 @@ def _is_named(source: Source) -> bool:
     )
 
 
-def write_personality(parts: Sorted, source: Source) -> str:
+def write_personality(parts: Sorted, source: Source, turn: int = 0) -> str:
     """The personality in the source's own sentences, else a plain statement of the traits or the role it names."""
     text = with_macro(compose(parts.personality, source), source)
     found = traits(source)
@@ -244,40 +328,50 @@ def write_personality(parts: Sorted, source: Source) -> str:
     extra = ""
     if found:
         named = [trait for trait in found if trait not in text.lower()]
-        listed = and_list(named) if source.code == "en" else ", ".join(named)
-        extra = _fallback(source, "personality_traits").replace("<traits>", listed) if named else ""
+        listed = and_list(named) if named and source.code == "en" else ", ".join(named)
+        extra = _fallback(source, "personality_traits", turn).replace("<traits>", listed) if named else ""
     elif source.code in CUED and not text:
-        extra = _role_sentence(source)
+        extra = _role_sentence(source, turn)
     joined = f"{extra} {text}".strip()
-    return joined or _role_sentence(source)
+    return joined or _role_sentence(source, turn)
 
 
-def _role_sentence(source: Source) -> str:
+def _role_sentence(source: Source, turn: int) -> str:
     role = role_of(source)
     if role and source.code == "en":
-        return _fallback(source, "personality").replace("<role>", role)
+        return _fallback(source, "personality", turn).replace("<role>", role)
     if source.code in CUED:
-        return _fallback(source, "personality_bare")
-    return _fallback(source, "personality").replace("<role>", source.concept or source.name)
+        return _fallback(source, "personality_bare", turn)
+    return _fallback(source, "personality", turn).replace("<role>", source.concept or source.name)
 
 
-def write_scenario(parts: Sorted, source: Source, where: str) -> str:
+def write_scenario(parts: Sorted, source: Source, wheres: Sequence[str], turn: int = 0) -> str:
     """The situation at the start, and where {{user}} comes in."""
     text = with_macro(compose(parts.scenario, source), source)
     role = role_of(source)
+    where = wheres[turn % len(wheres)] if wheres else ""
     if where and not text:
-        meeting = _fallback(source, "scenario_where").replace("<where>", where)
+        meeting = _fallback(source, "scenario_where", turn).replace("<where>", where)
     elif role and not text and source.code == "en":
-        meeting = _fallback(source, "scenario_role").replace("<role>", role)
+        meeting = _fallback(source, "scenario_role", turn).replace("<role>", role)
     else:
-        meeting = _fallback(source, "scenario")
+        meeting = _fallback(source, "scenario", turn)
     if source.code not in CUED and text:
         return text
     return f"{text} {with_macro(meeting, source)}".strip()
 
 
-def _fallback(source: Source, key: str) -> str:
-    return str(templates(source.code)["fallback"][key])
+def write_orders(source: Source, field: str) -> str:
+    """The system prompt or the reminder behind the chat: how {{char}} is to be played."""
+    table = templates(source.code)
+    orders: Table = table["orders"] if "orders" in table else templates("en")["orders"]
+    return str(orders[field])
+
+
+def _fallback(source: Source, key: str, turn: int = 0) -> str:
+    """A sentence of the writer's own; where there are several, the one that falls to this source and turn."""
+    given: str | list[str] = templates(source.code)["fallback"].get(key, "")
+    return given if isinstance(given, str) else given[(len(source.text) + len(source.name) + turn) % len(given)]
 
 
 def traits(source: Source) -> list[str]:
@@ -307,8 +401,8 @@ def role_of(source: Source) -> str:
     return ""
 
 
-def write_tags(source: Source) -> list[str]:
-    """4 to 8 tags from the source: who, what kind, what genre, what place; never the name."""
+def write_tags(source: Source, most: int | None = None, turn: int = 0) -> list[str]:
+    """4 to 8 tags (or up to ``most``) from the source: who, what kind, what genre, what place; never the name."""
     found = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", _introduction(source).lower())
     everywhere = re.findall(r"[^\W\d_]+", source.text.lower())
     roles = [word for word in dict.fromkeys(found) if word in words("roles")]
@@ -322,17 +416,22 @@ def write_tags(source: Source) -> list[str]:
     )
     gender = {"he": ["male"], "she": ["female"]}.get(source.gender, [])
     titled = [TITLE_ROLES[word] for form in source.forms for word in form.lower().split()[:1] if word in TITLE_ROLES]
-    tags = [*titled, *roles[:3], *genre, *traits(source)[:3], *places[:2], *gender]
+    tags = [*titled, *roles[:3], *genre, *traits(source)[:3], *places[: 2 + (most or 0)], *gender]
+    if turn:
+        tags = [*tags[turn % len(tags) :], *tags[: turn % len(tags)]][:-1] if len(tags) > 5 else tags
     names = (
         {part.lower() for form in source.forms for part in (form, *form.split())}
         if not source.concept
         else {source.name.lower()}
     )
     kept = [tag for tag in dict.fromkeys(tags) if tag not in names]
-    return [
-        *kept,
-        *(tag for tag in ("original character", "roleplay", "character study", "open scenario") if len(kept) < 4),
-    ][:MAX_TAGS]
+    wanted = min(max(most or 4, 4), 12)
+    spare = [*SPARE_TAGS[turn % len(SPARE_TAGS) :], *SPARE_TAGS[: turn % len(SPARE_TAGS)]]
+    filled = [*kept, *(tag for tag in spare if tag not in kept)][: max(wanted, len(kept))]
+    return filled[: (most and wanted) or MAX_TAGS]
+
+
+SPARE_TAGS = ("original character", "roleplay", "character study", "open scenario", "original setting", "slow start")
 
 
 def _introduction(source: Source) -> str:
@@ -345,8 +444,9 @@ def _introduction(source: Source) -> str:
     )
 
 
-def write_notes(parts: Sorted, source: Source) -> str:
+def write_notes(source: Source, turn: int = 0) -> str:
     """The creator's notes: what this draft is made of."""
     notes = templates(source.code)["notes"]
     short = len(source.lines) < 3
-    return str(notes["text"]).replace("<verbatim>", str(notes["verbatim_short" if short else "verbatim"]))
+    given = notes["text"] if isinstance(notes["text"], str) else notes["text"][turn % len(notes["text"])]
+    return str(given).replace("<verbatim>", str(notes["verbatim_short" if short else "verbatim"]))

@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from cards.rules.wording import jaccard, shingles
 from cards.text import ProperNoun, language
 from providers.offline.fields import Sorted, is_portrait, role_of
 from providers.offline.lists import Table, count_cues, templates, words
@@ -56,19 +57,36 @@ class Stock:
 def stock_of(parts: Sorted, source: Source) -> Stock:
     """Gather places, scenes, things, words and names for the greetings of one card."""
     quotes = [quote.text for quote in source.quotes if quote.by_main and _fits(quote.text)]
-    if not quotes and sum(quote.by_main for quote in source.quotes) == 0:
-        quotes = []
+    if source.is_own_voice:
+        quotes += [line.text for line in source.lines if _is_confession(line)]
     lines = [line for line in (*parts.scenario, *parts.personality, *parts.description) if may_be_said(line, source)]
     lines.sort(key=lambda line: not count_cues(line.text, source.code, "want"))
     facts = [in_first_person(line, source) for line in lines]
-    scenes = [with_macro(standing_alone(line, source), source) for line in parts.scenes]
+    scenes = [with_macro(standing_alone(line, source), source) for line in parts.scenes if not YOU.search(line.text)]
+    known = shingles("\n".join(line.text for line in (*parts.description, *parts.personality, *parts.scenario)), RUN)
+    quotes = [quote for quote in quotes if not shingles(quote, RUN) & known]
     return Stock(
-        wheres=places_of(source),
+        wheres=[where for where in places_of(source) if not YOU.search(where)],
         scenes=scenes,
         props=things_of(source),
         quotes=[with_macro(quote, source) if language(quote) == source.code else quote for quote in quotes],
-        facts=[fact for fact in facts if fact and len(fact.split()) <= 24],
+        facts=[fact for fact in facts if fact and len(fact.split()) <= 24 and not shingles(fact, RUN) & known],
         topics=topics_of(source),
+    )
+
+
+RUN = 8  # words in a row that a greeting may not share with the rest of the card
+YOU = re.compile(r"\byou\b|\{\{user\}\}|\bvous\b|\bdu\b", re.IGNORECASE)
+
+
+def _is_confession(line: Line) -> bool:
+    """Whether a sentence in somebody's own voice can be said aloud to a stranger."""
+    return (
+        bool(re.match(r"I\b|I['’]|My\b", line.text))
+        and 4 <= len(line.text.split()) <= 24
+        and not LEANING.search(line.text)
+        and not re.search(r"\b(?:today|yesterday|this morning|tonight)\b", line.text)
+        and line.text[-1] in ".!?"
     )
 
 
@@ -194,8 +212,9 @@ def topics_of(source: Source) -> list[str]:
     own = {word for form in source.forms for word in form.casefold().split()}
     clean = [noun for noun in wanted if not set(noun.name.casefold().split()) & own]
     named = " ".join(places_of(source))
-    clean = [noun for noun in clean if noun.name not in named]
-    clean.sort(key=lambda noun: _statement(noun, source) is None)
+    clean = [noun for noun in clean if noun.name not in named and noun.name[0].isalpha() and len(noun.name) > 2]
+    clean = [noun for noun in clean if not (source.code == "en" and noun.name.isupper() and len(noun.name) > 5)]
+    clean.sort(key=lambda noun: (_statement(noun, source) is None, noun.kind in {"unknown", "thing"}))
     return [with_determiner(noun.name, source) for noun in clean[:8]]
 
 
@@ -221,17 +240,72 @@ def _statement(noun: ProperNoun, source: Source) -> Line | None:
 # --- filling ----------------------------------------------------------------------------------------------------
 
 
-def write_greetings(parts: Sorted, source: Source, count: int, salt: str = "") -> list[str]:
-    """``count`` greetings, each in another situation, with another first sentence."""
+def write_greetings(parts: Sorted, source: Source, count: int, turn: int = 0) -> list[str]:
+    """``count`` greetings, each in another situation, with another first sentence; others with another ``turn``."""
     table = templates(source.code)
-    stock = stock_of(parts, source)
-    seed = seed_of(source.text + source.name + salt)
+    stock = turned(stock_of(parts, source), turn)
+    seed = seed_of(source.text + source.name) + 31 * turn
+    return _in_situations(table, stock, source, seed, count)
+
+
+def _in_situations(table: Table, stock: Stock, source: Source, seed: int, count: int) -> list[str]:
     situations = list(table["situation"])
-    start = 0 if parts.scenes or stock.wheres else seed % len(situations)
-    rest = situations[:start] + situations[start + 1 :]
-    turn = seed % max(1, len(rest))
-    order = [situations[start], *rest[turn:], *rest[:turn]]
-    return [_write(order[place % len(order)], place, stock, source, table, seed) for place in range(count)]
+    start = seed // 7 % len(situations)
+    order = [*situations[start:], *situations[:start]]
+    written = [_write(order[place % len(order)], place, stock, source, table, seed) for place in range(count)]
+    # Beyond one of each kind they would only be told again.
+    return written if count <= len(order) else _unlike(written)
+
+
+def _unlike(greetings: list[str]) -> list[str]:
+    """Greetings whose narration is not that of one before."""
+    kept: list[str] = []
+    runs: list[set[int]] = []
+    for greeting in greetings:
+        own = shingles(greeting, 5)
+        if all(jaccard(own, other) < MOST_ALIKE for other in runs):
+            kept.append(greeting)
+            runs.append(own)
+    return kept
+
+
+MOST_ALIKE = 0.3  # of the runs of five words that two greetings may have in common
+
+
+def turned(stock: Stock, turn: int) -> Stock:
+    """The same stock, begun elsewhere."""
+
+    def rotated(items: list[str]) -> list[str]:
+        start = turn % len(items) if items else 0
+        return [*items[start:], *items[:start]]
+
+    lists = (stock.wheres, stock.scenes, stock.props, stock.quotes, stock.facts, stock.topics)
+    wheres, scenes, props, quotes, facts, topics = map(rotated, lists)
+    return Stock(wheres, scenes, props, quotes, facts, topics)
+
+
+def write_bare(source: Source, path: str) -> str:
+    """A text for the field at ``path`` without any word of the source's."""
+    table = templates(source.code)
+    seed = seed_of(source.text + path)
+    if "greeting" in path or path.startswith("first_mes"):
+        nothing = Stock([], [], [], [], [], [])
+        return _in_situations(table, nothing, source, seed, 1)[0]
+    if path.startswith("mes_example"):
+        asks, lines = table["ask"]["any"], table["generic"]["lines"] or table["beat"]["after"]
+        said = [f'"{lines[(seed + place) % len(lines)]}"' for place in range(2)]
+        beats = [starred(table["beat"]["lines"][place]) for place in range(2)]
+        return "\n".join(
+            f"<START>\n{{{{user}}}}: {asks[place % len(asks)]}\n{{{{char}}}}: {beats[place]} {said[place]}"
+            for place in range(2)
+        )
+    if path in table.get("orders", {}):
+        return str(table["orders"][path])
+    key = {"description": "open", "personality": "personality_bare", "scenario": "scenario"}.get(
+        path, "personality_bare"
+    )
+    given = table["fallback"].get(key) or table["fallback"]["scenario"]
+    return given if isinstance(given, str) else str(given[seed % len(given)])
 
 
 def seed_of(text: str) -> int:
@@ -241,8 +315,14 @@ def seed_of(text: str) -> int:
 
 def _write(situation: Table, place: int, stock: Stock, source: Source, table: Table, seed: int) -> str:
     slots = _slots(place, stock, source, table, seed)
-    paragraphs = [_paragraph(parts, slots, source) for parts in situation["paragraphs"]]
+    said = [[_variant(part, seed + place) for part in parts] for parts in situation["paragraphs"]]
+    paragraphs = [_paragraph(parts, slots, source) for parts in said]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _variant(part: str | list[str], seed: int) -> str:
+    """One of the wordings of a part that has several."""
+    return part if isinstance(part, str) else part[seed // 3 % len(part)]
 
 
 def _slots(place: int, stock: Stock, source: Source, table: Table, seed: int) -> dict[str, str]:

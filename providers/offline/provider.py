@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from cards.text import estimate_tokens
 from providers.base import BadRequest, Completion, Prompt, Sampling, Usage
-from providers.offline.cards import write_card
+from providers.offline.cards import CARD, Wish, repair_field, write_anew, write_card
 from providers.offline.lore import write_entries
-from providers.offline.reading import read
+from providers.offline.reading import Source, read
+from providers.offline.roster import plan_roster
 
 MODEL = "extractive"
+SHORTER, LONGER = re.compile(r"\b(?:short|brief|concise|cut)", re.I), re.compile(r"\b(?:long|more detail|expand)", re.I)
+
+Reply = dict[str, Any]
 
 
 class OfflineProvider:
@@ -21,6 +27,7 @@ class OfflineProvider:
     name = "offline"
     label = "offline"
     default_model = MODEL
+    whole = True  # one question for all fields of a card: there is no window to fit, and nothing to plan for
 
     def complete(
         self,
@@ -31,40 +38,82 @@ class OfflineProvider:
         deadline: float | None = None,
     ) -> Completion:
         """Answer ``prompt`` from its ``inputs``; `BadRequest` for a purpose or inputs that it does not know."""
-        if prompt.purpose in {"write_card", "repair_card"}:
-            reply = _card(prompt.inputs)
-        elif prompt.purpose == "write_entries":
-            reply = _entries(prompt.inputs)
-        else:
+        answer = ANSWERS.get(prompt.purpose)
+        if answer is None:
             raise BadRequest(f"the offline writer knows no purpose {prompt.purpose!r}")
-        text = json.dumps(reply, ensure_ascii=False)
+        text = json.dumps(answer(prompt.inputs, prompt.schema.get("properties") or {}), ensure_ascii=False)
         return Completion(text=text, model=MODEL, finish_reason="stop", usage=_usage(prompt, text))
 
 
-def _card(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    return write_card(
-        _source(inputs),
-        name=inputs.get("name") or None,
-        greetings=int(inputs.get("greetings") or 1),
-        card=inputs.get("card") or None,
-        problems=_strings(inputs.get("problems")),
-    )
+def _card(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
+    return write_card(_read(inputs), tuple(properties) or CARD, _wish(inputs))
 
 
-def _entries(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _repair(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
+    """The one property that is asked for, from the field that ``inputs`` name."""
+    asked = next(iter(properties), "") or str(inputs.get("field") or "first_mes")
+    return {asked: repair_field(_read(inputs), str(inputs.get("field") or asked), _wish(inputs))}
+
+
+def _anew(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
+    fields = tuple(properties) or tuple(_strings(inputs.get("fields")))
+    return write_anew(_read(inputs), fields, _wish(inputs))
+
+
+def _roster(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
+    return {"characters": plan_roster(_read(inputs), int(inputs.get("size") or 1))}
+
+
+def _entries(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
     card = inputs.get("card") or {}
-    source = read(_source(inputs), card.get("name") or None)
     limit = inputs.get("max_entries")
     return {
-        "entries": write_entries(source, card, _strings(inputs.get("candidates")), 12 if limit is None else int(limit))
+        "entries": write_entries(
+            _read(inputs), card, _strings(inputs.get("candidates")), 12 if limit is None else int(limit)
+        )
     }
 
 
-def _source(inputs: Mapping[str, Any]) -> str:
+ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Reply]] = {
+    "write_card": _card,
+    "repair_card": _card,
+    "repair_field": _repair,
+    "write_fields": _anew,
+    "write_entries": _entries,
+    "plan_roster": _roster,
+}
+
+
+def _read(inputs: Mapping[str, Any]) -> Source:
+    """The source of the inputs, read as one about whom they name."""
     source = inputs.get("source")
     if not isinstance(source, str):
         raise BadRequest("the offline writer needs inputs with a source text")
-    return source
+    card = inputs.get("card") or {}
+    return _reading(source, str(inputs.get("name") or card.get("name") or ""))
+
+
+@lru_cache(maxsize=4)
+def _reading(source: str, name: str) -> Source:
+    """A source that was just read: a card, its repairs and its lore are asked for one after the other."""
+    return read(source, name or None)
+
+
+def _wish(inputs: Mapping[str, Any]) -> Wish:
+    said = str(inputs.get("instruction") or "")
+    greetings = inputs.get("greetings")
+    problems = tuple(_strings(inputs.get("problems")))
+    return Wish(
+        greetings=1 if greetings is None else int(greetings),
+        group_greetings=int(inputs.get("group_greetings") or 0),
+        tags=int(inputs["tag_count"]) if inputs.get("tag_count") else None,
+        blocks=int(inputs["example_blocks"]) if inputs.get("example_blocks") else None,
+        turn=1 if problems else 0,
+        size=0.5 if SHORTER.search(said) else 1.5 if LONGER.search(said) else 1.0,
+        card=inputs.get("card") or None,
+        problems=problems,
+        keep=frozenset(_strings(inputs.get("keep"))),
+    )
 
 
 def _strings(value: object) -> list[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cards.text import Block, ProperNoun, blocks, language, main_character, proper_nouns, split_sentences
 from cards.text_blocks import word_list
+from providers.offline.clean import cleaned
 from providers.offline.lists import cues, is_section
 from providers.offline.notes import ended, sentence_of_label, sentence_of_note, upper_first
 from providers.offline.speech import QUOTED, Quote, quotes_of
-from providers.offline.subjects import Spotter, shown_name
+from providers.offline.subjects import TITLE_GENDER, Spotter, shown_name
+from providers.offline.tidy import in_sentence_case, tidied
 
 GENDERS = {"he": "he him his himself", "she": "she her hers herself", "they": "themself"}
 IS_SPEECH = re.compile(r"[\"“”«»„「」]|^\s*[—–]")
@@ -48,6 +50,7 @@ class Source:
     nouns: tuple[ProperNoun, ...]
     lines: tuple[Line, ...]
     quotes: tuple[Quote, ...]
+    is_own_voice: bool = False
 
     @property
     def is_narrative(self) -> bool:
@@ -69,16 +72,19 @@ class Source:
 
 def read(text: str, name: str | None = None) -> Source:
     """Read ``text`` as a source about ``name`` (None: whoever it is about)."""
+    text = in_sentence_case(cleaned(text))
     code = language(text)
-    nouns = tuple(proper_nouns(text))
-    main = (name or "").strip() or main_character(text) or "???"
-    if main == "???":
-        main = "Unnamed"
+    nouns = _nouns(text)
+    own_voice = _is_own_voice(text, code)
+    main = (name or "").strip() or (_who_speaks(text) if own_voice else "") or main_character(text) or "Unnamed"
     forms = _forms(main, nouns)
+    if "{{char}}" in text:
+        forms = ("{{char}}", *forms)
     parts = blocks(text)
     spotter = Spotter(nouns, forms, main, code)
+    about_somebody = is_somebody(main, nouns, parts, text)
     spotter.learn_genders([one for block in parts if block.kind == "prose" for one in split_sentences(block.text)])
-    lines = _lines(parts, spotter, code)
+    lines = _lines(parts, spotter, code, about_somebody)
     gender = _gender(lines, parts, main)
     return Source(
         text=text,
@@ -90,7 +96,60 @@ def read(text: str, name: str | None = None) -> Source:
         nouns=nouns,
         lines=tuple(lines),
         quotes=tuple(quotes_of(parts, forms, nouns, code, spotter)),
+        is_own_voice=own_voice,
     )
+
+
+FIRST = re.compile(r"\b(?:I|I['’](?:m|ve|d|ll)|my|me|myself)\b")
+NAMED_SELF = re.compile(
+    r"\b(?:[Mm]y name (?:is|was)|I (?:am|was) called|I['’]m called|(?:[Cc]|[Tt]hey c|[Pp]eople c)all me|I am|I['’]m)"
+    r"\s((?:[A-Z][\w'’-]+\s?){1,3})"
+)
+PRONOUN = re.compile(r"\b(?:he|she|his|her|him)\b", re.IGNORECASE)
+NUMBER = re.compile(
+    r"(?:(?:twen|thir|for|fif|six|seven|eigh|nine)ty|one|two|three|four|five|six|seven|eight|nine|ten)(?:-\w+)?$", re.I
+)
+FEAST = re.compile(r"(?:Hallows|Eve|Day|Night|Festival|Solstice)$")
+
+
+def _nouns(text: str) -> tuple[ProperNoun, ...]:
+    """The names of the text: whoever has a title is a person, feasts are none, and numbers are no names."""
+    found = []
+    for noun in proper_nouns(text):
+        first, kind = noun.name.split()[0].lower().rstrip("."), noun.kind
+        if first in TITLE_GENDER and len(noun.name.split()) > 1 and kind in {"unknown", "thing"}:
+            kind = "person"
+        if FEAST.search(noun.name) and kind == "person":
+            kind = "thing"
+        if not NUMBER.match(noun.name) and "{{" not in noun.name:
+            found.append(noun if kind == noun.kind else replace(noun, kind=kind))
+    return tuple(found)
+
+
+def _is_own_voice(text: str, code: str) -> bool:
+    """Whether somebody tells of themselves: a good part of the sentences outside of speech say I or my (English)."""
+    if code != "en":
+        return False
+    told = [one for one in split_sentences(QUOTED.sub(" ", text[:40_000])) if len(one.split()) > 2]
+    return len(told) > 1 and sum(bool(FIRST.search(one)) for one in told) * 3 >= len(told)
+
+
+def _who_speaks(text: str) -> str:
+    """The name that somebody who says I goes by, where they tell it."""
+    match = NAMED_SELF.search(text)
+    return match[1].strip() if match and match[1].split()[0] not in {"I", "The", "A"} else "Narrator"
+
+
+def is_somebody(main: str, nouns: tuple[ProperNoun, ...], parts: list[Block], text: str) -> bool:
+    """Whether the text is about a living being rather than, say, a program: then notes are notes on them."""
+    if any(_is_name_label(block) for block in parts):
+        return True
+    noun = next((one for one in nouns if main in (one.name, *one.aliases)), None)
+    about = " ".join(noun.sentences) if noun else text
+    if PRONOUN.search(about) or (noun and noun.kind == "person" and not main.isupper()):
+        return True
+    top = parts[0].text if parts and parts[0].kind == "heading" else ""
+    return noun is None or top.casefold() == main.casefold() or len(parts) < 12
 
 
 def _forms(main: str, nouns: tuple[ProperNoun, ...]) -> tuple[str, ...]:
@@ -141,15 +200,16 @@ def _same_person(main: str, noun: ProperNoun) -> bool:
 # --- lines ------------------------------------------------------------------------------------------------------
 
 
-def _lines(parts: list[Block], spotter: Spotter, code: str) -> list[Line]:
-    """Every sentence of the text with its subject; notes are written out first."""
+def _lines(parts: list[Block], spotter: Spotter, code: str, about_somebody: bool) -> list[Line]:
+    """Every sentence of the text with its subject; notes on somebody are written out first."""
     found: list[Line] = []
     for block in parts:
         if block.kind == "heading" or _is_name_label(block) or _is_quote_section(block):
             continue
         dialogue = block.kind == "prose" and bool(re.match(r"\s*[—–]\s*\S", block.text))
-        for raw in _sentences_of(block, spotter.shown(block), code):
-            if raw.endswith(":.") or not re.search(r"\w", raw):
+        for sentence in _sentences_of(block, spotter.shown(block), code if about_somebody else ""):
+            raw = tidied(sentence)
+            if raw.endswith((":.", ":")) or not re.search(r"\w", raw):
                 continue
             spoken = dialogue or _is_spoken(raw)
             thing = spotter.thing if spotter.paragraph == block.paragraph else ""
@@ -157,7 +217,7 @@ def _lines(parts: list[Block], spotter: Spotter, code: str) -> list[Line]:
             note = block.kind != "prose"
             found.append(Line(raw, len(found), block.paragraph, block.section, about, follows, spoken, thing, note))
     if not found:
-        found = [Line(ended(block.text), place, 0) for place, block in enumerate(parts) if len(parts) > 1]
+        found = [Line(ended(tidied(block.text)), place, 0) for place, block in enumerate(parts) if len(parts) > 1]
     return found
 
 
