@@ -72,7 +72,7 @@ def work(work: Work) -> Written:
     best = variants[chosen]
     refuse_faulty(work, best)
     for finding in best.errors:
-        work.log("warning", f"Delivered with a fault in {finding.field}.", **finding.to_dict())
+        work.log("warning", f"Delivered with a fault in {finding.field}.", finding=finding.to_dict())
     work.log(
         "info",
         f"Wrote {best.card.name}.",

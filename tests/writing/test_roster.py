@@ -1,0 +1,107 @@
+"""Cards of one batch from one source: different characters, one roster, questions that are asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, text, update
+
+from models import db
+from models.jobs import Job
+from models.services import shared
+from models.shared import SharedQuestion
+from tasks.writing.roster import distinct, mark
+from tests.writing import novel
+from tests.writing.conftest import Made, Studio, purpose_of
+
+
+def request(source: str, **options: Any) -> dict[str, Any]:
+    return {"source_material": source, "options": options}
+
+
+def test_requests_of_one_source_get_a_place_each() -> None:
+    wanted = [request("a"), request("b"), request("a"), request("a", name="Bram"), request("a", roster="never")]
+    mark(wanted)
+    assert [one.get("roster", {}).get("place") for one in wanted] == [0, None, 1, None, None]
+    assert wanted[0]["roster"]["size"] == 2
+
+
+def test_names_that_are_too_alike_are_one() -> None:
+    members = [{"name": name} for name in ("Bram Tolliver", "bram  tolliver", "Bram Rook", "Petra", "Petro", "Ysolde")]
+    assert [member["name"] for member in distinct(members)] == ["Bram Tolliver", "Petra", "Ysolde"]
+
+
+def plan_roster(names: tuple[str, ...]) -> Any:
+    def answer(schema: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+        roles = [{"name": name, "role": f"{name} keeps a lamp", "hook": f"Only {name} has seen it"} for name in names]
+        return {"characters": roles}
+
+    return answer
+
+
+def submit(studio: Studio, client: FlaskClient, source: str, items: int, **options: Any) -> list[str]:
+    body = {"generations": [request(source, **options)] * items, "batch_options": {"max_concurrent": items}}
+    answer = client.post("/api/v2/batch-generations", json=body)
+    assert answer.status_code == 202, answer.text
+    with db.transaction() as session:
+        batch = answer.get_json()["batch_id"]
+        return list(session.scalars(select(Job.id).where(Job.batch_id == batch).order_by(Job.position)))
+
+
+def run_all(studio: Studio, jobs: list[str]) -> list[Made]:
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(studio.run, jobs))
+
+
+def asked(studio: Studio, purpose: str) -> int:
+    return sum(purpose_of(body) == purpose for body in studio.asked)
+
+
+def test_cards_of_one_source_are_different_characters_planned_once(studio: Studio, client: FlaskClient) -> None:
+    studio.server.writers |= {"plan_roster": plan_roster(novel.PEOPLE), "write_core": novel.write_core}
+    studio.server.seconds = 0.2
+    jobs = submit(studio, client, novel.novel(6_000), 4, on_errors="deliver", repairs=0)
+    made = run_all(studio, jobs)
+    assert [one.card.name if one.card else one.error for one in made] == list(novel.PEOPLE[:4])
+    assert asked(studio, "plan_roster") == 1, "one asks, the others wait"
+    core = studio.prompts("write_core")
+    assert all("have cards of their own" in prompt for prompt in core)
+    assert len(set(core)) == 4
+    with db.transaction() as session:
+        assert session.scalar(select(func.count()).select_from(SharedQuestion)) == 0, "nothing is left behind"
+
+
+def test_facts_of_a_shared_source_are_read_once(studio: Studio, client: FlaskClient) -> None:
+    studio.server.writers |= {"plan_roster": plan_roster(novel.PEOPLE), "extract_facts": novel.read_facts}
+    jobs = submit(studio, client, novel.novel(60_000), 3, on_errors="deliver", repairs=0)
+    made = run_all(studio, jobs)
+    assert all(one.card for one in made), [one.error for one in made]
+    parts = {novel.source_of(body) for body in studio.asked if purpose_of(body) == "extract_facts"}
+    assert asked(studio, "extract_facts") == len(parts) == 3
+
+
+def test_too_few_names_are_asked_for_once_more_and_then_told(studio: Studio, client: FlaskClient) -> None:
+    studio.server.writers["plan_roster"] = plan_roster(novel.PEOPLE[:1])
+    jobs = submit(studio, client, "Bram and Petra keep a lamp.", 2, on_errors="deliver", repairs=0)
+    made = [studio.run(job) for job in jobs]
+    assert asked(studio, "plan_roster") == 2
+    assert "only 1 of 2 had names" in studio.prompts("plan_roster")[1]
+    assert any("gives 1 characters for 2 cards" in line for line in made[1].logs)
+
+
+def test_a_question_is_taken_over_when_its_asker_is_dead(studio: Studio, client: FlaskClient) -> None:
+    first, second = submit(studio, client, "Bram and Petra keep a lamp.", 2)
+    with db.transaction() as session:
+        batch = session.get_one(Job, first).batch_id
+        assert batch is not None
+        held = {"status": "processing", "lease_owner": "w1", "lease_expires_at": func.now() + text("interval '1 hour'")}
+        session.execute(update(Job).where(Job.id == first).values(held))
+    with db.transaction() as session:
+        assert shared.take(session, batch, "k", first)
+        assert shared.take(session, batch, "k", first), "its own again, after a crash"
+        assert not shared.take(session, batch, "k", second)
+        session.execute(update(Job).where(Job.id == first).values(lease_expires_at=func.now() - text("interval '1 s'")))
+        assert shared.take(session, batch, "k", second)
