@@ -19,7 +19,9 @@ from api import (
     health,
     jobs,
     keys,
+    models,
     requests,
+    usage,
     validation,
 )
 from api.json import JSONProvider
@@ -37,7 +39,7 @@ def create_app() -> Flask:
     auth.register(app)
     api = docs.Api(app)
     errors.register(app)
-    for noun in (batches, generation, jobs, characters, books, validation, keys, catalogue):
+    for noun in (batches, generation, jobs, characters, books, validation, keys, catalogue, usage, models):
         api.register_blueprint(noun.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)

@@ -142,7 +142,7 @@ def show_batch(batch: Batch) -> dict[str, Any]:
         },
         **{
             name: getattr(batch, name)
-            for name in ("max_cost_usd", "cost_usd", "created_at", "started_at", "finished_at")
+            for name in ("max_cost_usd", "cost_usd", "wasted_usd", "created_at", "started_at", "finished_at")
         },
         "batch_id": batch.id,
         "progress": {"total": batch.total, **counts, "percent": round(100 * ended / max(batch.total, 1), 1)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, g, jsonify
@@ -64,6 +65,8 @@ def from_domain(error: domain.DomainError) -> Response:
     response = answer(STATUS.get(type(error), 500), error.code, str(error), error.details)
     if isinstance(error, domain.StaleVersion):  # the contract has its details at the top
         response.set_data(jsonify({**response.get_json(), **error.details}).get_data())
+    if isinstance(error, domain.QuotaExceeded):
+        response.headers["Retry-After"] = str(max(1, int((error.resets_at - datetime.now(UTC)).total_seconds())))
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="cardforge"'
     return response

@@ -176,6 +176,7 @@ class BatchStatusSchema(Schema):
     continue_on_error = fields.Boolean()
     max_cost_usd = Money(allow_none=True)
     cost_usd = Money()
+    wasted_usd = Money(metadata={"description": "Of failed and discarded calls, part of cost_usd."})
     progress = fields.Nested(ProgressSchema)
     items_url = fields.String()
     created_at = Moment()

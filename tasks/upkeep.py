@@ -8,7 +8,7 @@ import logs
 import settings
 from models import db
 from models.services import repair
-from tasks import dispatch
+from tasks import dispatch, prices
 from tasks.celery import app
 from tasks.pipeline import KINDS
 
@@ -30,6 +30,7 @@ def upkeep() -> None:
             gone = repair.delete_old(session, days)
         if gone:
             log.info("upkeep_deleted", rows=gone)
+    prices.refresh()  # last: it may wait for a server
 
 
 def messages_waiting() -> repair.Waiting | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -15,7 +15,11 @@ from sqlalchemy.orm import Session
 import settings
 from models.calls import FAULTED, Call
 from models.errors import QuotaExceeded
+from models.jobs import Job
+from models.states import Status
 from models.usage import DailyUsage
+
+JOBS_LOOKED_AT, LEAST_JOBS = 50, 3  # for how long a job takes
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,33 @@ def refuse_spent(session: Session, owner_id: str) -> None:
     day = read_day(session, owner_id)
     if (used := day.over()) is not None:
         raise QuotaExceeded(f"The daily limit is used up: {used}.", resets_at=day.resets_at)
+
+
+def all_time(session: Session, owner_id: str) -> tuple[int, int, Decimal]:
+    """Return how many requests, tokens and dollars the owner has used in all."""
+    sums: list[Any] = [func.coalesce(func.sum(column), 0) for column in (DailyUsage.requests, DailyUsage.tokens)]
+    sums.append(func.coalesce(func.sum(DailyUsage.cost_usd), 0))
+    row: Any = session.execute(select(*sums).where(DailyUsage.owner_id == owner_id)).one()
+    return int(row[0]), int(row[1]), Decimal(row[2])
+
+
+def list_days(session: Session, owner_id: str, most: int) -> Sequence[DailyUsage]:
+    """Return the owner's last days with any use, newest first."""
+    days = select(DailyUsage).where(DailyUsage.owner_id == owner_id).order_by(DailyUsage.day.desc())
+    return session.scalars(days.limit(most)).all()
+
+
+def mean_seconds(session: Session, owner_id: str, profile_id: str) -> float | None:
+    """Return how long the owner's last jobs of a profile took from begin to end, on average; None of too few."""
+    newest = (
+        select(func.extract("epoch", Job.finished_at - Job.started_at).label("seconds"))
+        .where(Job.owner_id == owner_id, Job.status == Status.COMPLETED, Job.profile_id == profile_id)
+        .order_by(Job.id.desc())
+        .limit(JOBS_LOOKED_AT)
+        .subquery()
+    )
+    row = session.execute(select(func.count(newest.c.seconds), func.avg(newest.c.seconds))).one()
+    return float(row[1]) if row[0] >= LEAST_JOBS else None
 
 
 def add_up(session: Session, owner_id: str, since: datetime) -> Used:
