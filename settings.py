@@ -25,7 +25,7 @@ class SettingError(ValueError):
 class Llm:
     """Where model calls go. ``base_url`` None means: no model server, write offline."""
 
-    base_url: str | None
+    base_url: str | None = field(repr=False)  # may hold a password
     model: str
     api_key: str = field(default="", repr=False)
 
@@ -73,11 +73,19 @@ def llm(env: Mapping[str, str]) -> Llm:
 
 
 def chat_base_url(raw: str) -> str:
-    """Normalise the base URL of a compatible server: no trailing slash, ``/v1`` at the end when no version is."""
-    url = raw.rstrip("/").removesuffix("/chat/completions")
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+    """Normalise the base URL of a compatible server: no trailing slash, ``/v1`` at the end where no version is in it.
+
+    Versions may stand anywhere in the path (``/api/v1``, ``/v1beta/openai``). OpenRouter's own is under ``/api``.
+    """
+    url = raw.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise SettingError("LLM_BASE_URL must be an http:// or https:// URL, such as http://127.0.0.1:11434/v1.")
-    return url if re.search(r"/v\d+\w*$", url) else f"{url}/v1"
+    if parts.query or parts.fragment:
+        raise SettingError("LLM_BASE_URL must end with its path: leave out what comes from ? or # on.")
+    if parts.hostname == "openrouter.ai" and not parts.path.startswith("/api"):
+        return OPENROUTER_URL
+    return url if re.search(r"/v\d+\w*(/|$)", parts.path) else f"{url}/v1"
 
 
 @dataclass(frozen=True)

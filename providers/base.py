@@ -37,8 +37,8 @@ class Prompt:
 class Sampling:
     """How to ask: model id, and the sampling settings to send (None or empty: not sent, the server decides).
 
-    ``structured_output`` is a rung of the ladder (see `providers.ladder`) or "auto"; ``routing`` is OpenRouter's
-    ``provider`` object, sent only there.
+    ``structured_output`` is a rung of the ladder (see `providers.ladder`), or "auto", or "lower" for one rung below
+    what auto would take; ``routing`` is OpenRouter's ``provider`` object, sent only there.
     """
 
     model: str
@@ -78,25 +78,31 @@ class Usage:
 
 @dataclass(frozen=True)
 class Completion:
-    """A whole answer: its text, who answered, why it stopped (``stop``, ``length``, ...), what it used."""
+    """A whole answer: its text, who answered, why it stopped (``stop``, ...), what it used.
+
+    ``text`` is that of the JSON object that was asked for, whichever ``rung`` of the ladder it was asked for on.
+    """
 
     text: str
     model: str
     finish_reason: str
     usage: Usage
     response_id: str = ""
+    rung: str = ""
 
 
 class Fault(Exception):
     """A call that gave no usable answer. ``code`` is one of the stable codes of a job's error.
 
-    ``usage`` is what the failed call cost all the same, where the server said so.
+    The message ends with the ``remedy``: what whoever reads it can do. ``usage`` is what the failed call cost all the
+    same, where the server said so.
     """
 
     code: ClassVar[str] = "INTERNAL"
+    remedy: ClassVar[str] = ""
 
     def __init__(self, message: str, *, usage: Usage | None = None) -> None:
-        super().__init__(message)
+        super().__init__(f"{message} {self.remedy}".strip())
         self.usage = usage
 
 
@@ -112,46 +118,135 @@ class RateLimited(TryLater):
     """The server counts requests or tokens and has had enough of ours for now."""
 
     code = "PROVIDER_RATE_LIMITED"
+    remedy = "Retry the job later, or lower max_concurrent."
 
 
 class Unavailable(TryLater):
     """The server or its upstream is down, overloaded, or broke off in the middle."""
 
     code = "PROVIDER_UNAVAILABLE"
+    remedy = "Retry the job when the server is well again, or set fallback_models."
+
+
+class EmptyAnswer(Unavailable):
+    """The server answered with nothing: its model was still being loaded, or its upstream failed without a word."""
 
 
 class TimedOut(TryLater):
     """No answer within the deadline."""
 
     code = "PROVIDER_TIMEOUT"
+    remedy = "Retry the job later, use a faster model, or ask for less text."
 
 
 class GiveUp(Fault):
-    """The same call would fail again: somebody has to change something first."""
+    """The same call would fail again: somebody has to change something first.
+
+    ``of_model``: another model may well answer it.
+    """
+
+    of_model: ClassVar[bool] = False
 
 
 class AuthRefused(GiveUp):
     """The key is missing, wrong or disabled."""
 
     code = "PROVIDER_AUTH"
+    remedy = "Check the server's API key (OPENROUTER_API_KEY or LLM_API_KEY)."
+
+
+class RegionRefused(AuthRefused):
+    """The server does not serve this place."""
+
+    remedy = "Use another provider or model, or run the workers where it is served."
 
 
 class OutOfCredits(GiveUp):
     """The account cannot pay for the call."""
 
     code = "PROVIDER_CREDITS"
+    remedy = "Add credits to the account, then retry the job."
+
+
+class KeyLimitReached(OutOfCredits):
+    """The account has money, but its key may spend no more of it."""
+
+    remedy = "Raise the limit of the API key, or wait until it starts anew, then retry the job."
+
+
+class Unaffordable(OutOfCredits):
+    """The account cannot pay for as long an answer as the cap allows: ask for ``affordable`` tokens, or add credits."""
+
+    remedy = "Add credits to the account or lower max_tokens, then retry the job."
+
+    def __init__(self, message: str, *, affordable: int, usage: Usage | None = None) -> None:
+        super().__init__(message, usage=usage)
+        self.affordable = affordable
 
 
 class Filtered(GiveUp):
     """The server's content filter refused the prompt or the answer."""
 
     code = "CONTENT_FILTERED"
+    of_model = True
+    remedy = "Change what the source or the instructions ask for, or use another model."
+
+
+class Guarded(Filtered):
+    """A guardrail that the account's owner has set up refused the prompt."""
+
+    remedy = "Change the source, or the guardrail in the account's settings."
+
+
+class Refused(Filtered):
+    """The model itself wrote that it will not answer. Asked again it may, once."""
+
+
+class NotServed(GiveUp):
+    """Nobody serves this request at present, and the server says that asking again will not change that."""
+
+    code = "PROVIDER_UNAVAILABLE"
+    of_model = True
+    remedy = "Use another model, or fewer demands on the provider (provider_order, data_collection)."
 
 
 class BadRequest(GiveUp):
-    """The server does not accept the request: unknown model, context too long, bad parameter."""
+    """The server does not accept the request. ``about`` is all that it said about it, in lower case."""
 
     code = "PROVIDER_BAD_OUTPUT"
+    of_model = True
+    remedy = "Change the option that it names, or use another model."
+
+    def __init__(self, message: str, *, about: str = "", usage: Usage | None = None) -> None:
+        super().__init__(message, usage=usage)
+        self.about = about
+
+
+class NoSuchModel(BadRequest):
+    """The server has no such model, or no endpoint of it that this account and these options may use."""
+
+    remedy = "Check the model's id on the server, or set fallback_models."
+
+
+class ContextTooLong(BadRequest):
+    """The prompt alone is longer than the model can read."""
+
+    code = "VALIDATION_ERROR"
+    remedy = "Shorten the source, lower chunk_tokens, or use a model with a larger context."
+
+
+class CapTooLarge(BadRequest):
+    """The model cannot write as much as the cap allows: ask with ``most`` tokens.
+
+    ``lasting``: so it is for every prompt, not only beside one as long as this.
+    """
+
+    remedy = "Lower max_tokens."
+
+    def __init__(self, message: str, *, most: int, lasting: bool, about: str = "", usage: Usage | None = None) -> None:
+        super().__init__(message, about=about, usage=usage)
+        self.most = most
+        self.lasting = lasting
 
 
 class Cancelled(Fault):
@@ -167,20 +262,35 @@ class BadOutput(Fault):
 
 
 class Truncated(Fault):
-    """The answer ran into the output cap (``finish_reason: length``): ask again with a larger one."""
+    """The answer ran into the output cap (``finish_reason: length``): ask again with a larger one, never with the same.
+
+    ``reasoning``: the model spent the cap on thinking, so that less effort helps as well. ``cap`` is what was sent,
+    ``most`` the largest that this model takes, 0 where that is not known.
+    """
 
     code = "OUTPUT_TRUNCATED"
+    remedy = "Raise max_tokens, or ask for less text."
+
+    def __init__(
+        self, message: str, *, reasoning: bool = False, cap: int = 0, most: int = 0, usage: Usage | None = None
+    ) -> None:
+        super().__init__(message, usage=usage)
+        self.reasoning = reasoning
+        self.cap = cap
+        self.most = most
 
 
 class Provider(Protocol):
     """A writer that can be asked.
 
     ``name`` goes to the ledger and may be a host of the operator's; ``label`` goes into cards, which are passed on.
+    ``whole``: it reads any length of source and writes a card at one go, so that stages would tell it nothing new.
     """
 
     name: str
     label: str
     default_model: str
+    whole: bool
 
     def complete(
         self,

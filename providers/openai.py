@@ -1,15 +1,17 @@
 """Any server that speaks OpenAI's chat API: OpenRouter, OpenAI, vLLM, Ollama, LM Studio, llama.cpp.
 
-Wire facts: OpenRouter's API reference (errors may come inside HTTP 200; ``usage.cost`` is what is charged; an explicit
-``max_tokens`` keeps its credit check from assuming the model's maximum) and Ollama's compatibility notes
-(``max_completion_tokens`` is ignored there, ``max_tokens`` works everywhere). Answers are streamed: a server that sees
-its stream closed can stop writing, and billing.
+    what is known of the model -> body -> exchange -> completion
+                                              -> refused: learn from it, and ask once more -> fault
+
+Answers are streamed, unless that is not wanted: a server that sees its stream closed can stop writing, and billing.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,15 +20,19 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as ReadTimeout
 
-from providers import base, sse, watch
+from providers import base, ladder, learned, sse, watch
 from providers.base import Completion, Fault, Prompt, Sampling, Usage
-from providers.reply import read_completion, read_usage
+from providers.reply import Wanted, read_completion, read_usage
+from providers.request import body_of, other_form, refused_field
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 120  # the longest gap between two data events; a local server may load its model first
-DEADLINE_SECONDS = 300  # the whole call
+DEADLINE_SECONDS = 300  # the whole call; more for a long answer, see the next
+SLOWEST_TOKENS = 20  # a second; an answer that fills its cap may take as long as that makes it
 CLOSING_SECONDS = 1  # from the last event to the end of the stream, for its connection to be used again
 MAX_REPLY_BYTES = 16 * 1024 * 1024
+LEAST_TOKENS = 256  # a cap that a server lowers below this is of no use
+MOST_LESSONS = 16  # refusals of one question that are learned from; each changes the next request
 CONNECTIONS = 500  # one worker process holds hundreds of calls in flight; each keeps its connection
 
 
@@ -34,6 +40,7 @@ class OpenAIProvider:
     """One server, its key and a pool of connections. Safe to share between threads."""
 
     name: str
+    whole = False
 
     def __init__(
         self,
@@ -41,12 +48,13 @@ class OpenAIProvider:
         model: str,
         api_key: str = "",
         *,
-        deadline: float = DEADLINE_SECONDS,
+        deadline: float | None = None,
         silence: float = SILENCE_SECONDS,
     ) -> None:
         self.default_model = model
         self.label = "openrouter" if is_openrouter(base_url) else "openai-compatible"
         self.name = "openrouter" if is_openrouter(base_url) else (urlsplit(base_url).hostname or "openai")
+        self.base_url = base_url
         self._url = f"{base_url}/chat/completions"
         self._openrouter = is_openrouter(base_url)
         self._charges = not is_local(base_url)
@@ -66,14 +74,82 @@ class OpenAIProvider:
         cancelled: Callable[[], bool] = lambda: False,
         deadline: float | None = None,
     ) -> Completion:
-        """Send one chat request and return its answer, or raise the fault that it ended in.
+        """Send a chat request and return its answer, or raise the fault that it ended in.
 
-        ``cancelled`` is noticed within a second in every phase of the call. ``deadline`` is in seconds.
+        What the server refuses to be asked by (a way to demand JSON, a setting, too large a cap) is learned and left
+        out, and the question is put once more: refusals cost nothing. ``cancelled`` is noticed within a second in every
+        phase of the call. ``deadline`` is in seconds, for all of it.
         """
-        seconds = self._deadline if deadline is None else min(deadline, self._deadline)
-        call = watch.Call(self.name, cancelled, deadline=seconds, silence=self._silence)
+        cap = sampling.max_tokens
+        until = time.monotonic() + self._seconds(sampling, deadline)
+        rung = ladder.rung_for(sampling.structured_output, learned.of(self.base_url, sampling.model).rung)
+        for _ in range(MOST_LESSONS):
+            known = learned.of(self.base_url, sampling.model)
+            body = body_of(prompt, sampling, rung, known, openrouter=self._openrouter)
+            try:
+                completion = self._ask(body, prompt, sampling, rung, cancelled, until)
+            except base.BadRequest as fault:
+                sampling, rung = self._learn(fault, body, sampling, rung)
+            except base.Truncated as fault:
+                fault.most = known.most_tokens or (sampling.max_tokens if sampling.max_tokens < cap else 0)
+                raise
+            else:
+                if sampling.structured_output == ladder.AUTO:
+                    learned.note_rung(self.base_url, sampling.model, rung, worked=True)
+                return completion
+        raise base.BadRequest(f"{self.name} refuses each form of the question.")
+
+    def _seconds(self, sampling: Sampling, deadline: float | None) -> float:
+        """Return how long a call may take."""
+        own = self._deadline or max(DEADLINE_SECONDS, sampling.max_tokens / SLOWEST_TOKENS)
+        return own if deadline is None else min(deadline, own)
+
+    def _learn(
+        self, fault: base.BadRequest, body: Mapping[str, Any], sampling: Sampling, rung: str
+    ) -> tuple[Sampling, str]:
+        """Return how to ask after a refusal, and remember it; raise the fault if nothing is to be learned from it."""
+        where = (self.base_url, sampling.model)
+        if isinstance(fault, base.CapTooLarge) and LEAST_TOKENS <= fault.most < sampling.max_tokens:
+            if fault.lasting:
+                learned.note_cap(*where, fault.most)
+            return replace(sampling, max_tokens=fault.most), rung
+        if field := other_form(fault, body):
+            learned.note_renamed(*where, field)
+            return sampling, rung
+        if field := refused_field(fault, body):
+            learned.note_dropped(*where, field)
+            return sampling, rung
+        refused = ladder.is_refusal(fault, rung)
+        if not refused and not ladder.is_opaque(fault, rung):
+            raise fault
+        return sampling, self._step_down(fault, sampling, rung, surely=refused)
+
+    def _step_down(self, fault: base.BadRequest, sampling: Sampling, rung: str, *, surely: bool) -> str:
+        """Return the next rung down; remember it if it was ``surely`` the rung that was refused."""
+        lower = ladder.below(rung)
+        if lower is None or sampling.structured_output in ladder.RUNGS:
+            if sampling.structured_output in ladder.RUNGS and surely:
+                fault.args = (f"{fault} The option structured_output asks for {rung}: set it to auto.",)
+            raise fault
+        if surely and sampling.structured_output == ladder.AUTO:
+            learned.note_rung(self.base_url, sampling.model, lower, worked=False)
+        return lower
+
+    def _ask(
+        self,
+        body: dict[str, Any],
+        prompt: Prompt,
+        sampling: Sampling,
+        rung: str,
+        cancelled: Callable[[], bool],
+        until: float,
+    ) -> Completion:
+        """Put the question once; the fault that it ends in has its usage and no key in it."""
+        left = max(0.01, until - time.monotonic())
+        # A whole answer is silent until it is written.
+        call = watch.Call(self.name, cancelled, deadline=left, silence=self._silence if sampling.stream else left)
         stream = sse.Stream()
-        body = request_body(prompt, sampling, openrouter=self._openrouter)
+        wanted = Wanted(prompt.schema, rung, body.get("max_tokens") or body.get("max_completion_tokens") or 0)
         try:
             status, headers, content = self._exchange(body, call, stream)
         except Exception as error:
@@ -84,30 +160,40 @@ class OpenAIProvider:
                 raise
             raise fault from error
         try:
-            return read_completion(status, headers, content, charges=self._charges)
+            return self._clean(read_completion(status, headers, content, charges=self._charges, wanted=wanted))
         except Fault as fault:
             fault.args = (self._without_key(str(fault)),)
             raise
+
+    def _clean(self, completion: Completion) -> Completion:
+        """Return a completion without our key, which a server may quote anywhere."""
+        return replace(
+            completion,
+            text=self._without_key(completion.text),
+            model=self._without_key(completion.model),
+            response_id=self._without_key(completion.response_id),
+        )
 
     def _exchange(
         self, body: dict[str, Any], call: watch.Call, stream: sse.Stream
     ) -> tuple[int, Mapping[str, str], bytes | dict[str, Any]]:
         """Send ``body``; return the answer's status, headers and bytes, or the reply that ``stream`` put together."""
         call.hear()  # a call that was cancelled before it began costs nothing
-        with watch.watching(call), self._post(body) as response:
+        with watch.watching(call), self._post(body, call.silence) as response:
             if 300 <= response.status_code < 400:
-                raise base.BadRequest(f"{self.name} redirects elsewhere: set LLM_BASE_URL to the address it names.")
+                told = f"{self.name} redirects elsewhere: set LLM_BASE_URL to the address it names."
+                raise base.BadRequest(told, about="redirect")
             if response.status_code < 400 and is_stream(response.headers):
                 self._read_stream(response, call, stream)
                 return response.status_code, response.headers, stream.reply()
             return response.status_code, response.headers, self._read_whole(response, call)
 
-    def _post(self, body: dict[str, Any]) -> requests.Response:
+    def _post(self, body: dict[str, Any], silence: float) -> requests.Response:
         return self._session.post(
             self._url,
             json=body,
             headers=self._headers(),
-            timeout=(CONNECT_SECONDS, self._silence),
+            timeout=(CONNECT_SECONDS, silence),
             stream=True,
             allow_redirects=False,
         )
@@ -186,28 +272,6 @@ def is_local(base_url: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return host == "localhost" or "." not in host
-
-
-def request_body(prompt: Prompt, sampling: Sampling, *, openrouter: bool) -> dict[str, Any]:
-    """Return the body of a chat request; settings that are None are left out."""
-    body: dict[str, Any] = {
-        "model": sampling.model,
-        "messages": [dict(message) for message in prompt.messages],
-        "max_tokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "seed": sampling.seed,
-        "stream": True,
-        "stream_options": {"include_usage": True},  # OpenRouter sends usage anyway; OpenAI, vLLM and Ollama do not
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": prompt.purpose, "strict": True, "schema": prompt.schema},
-        },
-    }
-    if openrouter:
-        # Without this, endpoints of small context would drop the middle of the source without a word.
-        body["plugins"] = [{"id": "context-compression", "enabled": False}]
-    return {name: value for name, value in body.items() if value is not None}
 
 
 def is_stream(headers: Mapping[str, str]) -> bool:

@@ -1,100 +1,150 @@
 """Reading what a chat server answered: a completion with its bill, or the fault that it means. Pure.
 
-Wire facts: OpenRouter's API reference (errors may come inside HTTP 200; ``usage.cost`` is what is charged).
+In this order: an error, no choices, an error in the choice, a filter, the cap, nothing at all, a refusal, the answer.
+Wire facts: OpenRouter's API reference (errors may come inside HTTP 200; ``usage.cost`` is what is charged), OpenAI's
+``message.refusal`` and tool calls, DeepSeek's and vLLM's ``reasoning_content``.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from providers import base
-from providers.base import Completion, Fault, Usage
+from providers import base, ladder
+from providers.base import Completion, Usage
+from providers.faults import find_error, read_fault, read_retry_after, storable
 
-LONGEST_WAIT = 3600.0  # seconds; a server that asks for more is asked again after an hour
+__all__ = ["Wanted", "read_completion", "read_retry_after", "read_usage", "storable"]
+
 MOST_TOKENS = 2**31 - 1
 MOST_DOLLARS = Decimal(1_000_000)  # of one call; anything more is no amount
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-MODERATION = {"reasons", "flagged_input", "patterns"}
+LONGEST_REFUSAL = 1000  # characters; a longer text without JSON is an answer gone wrong, not a refusal
+CUT_SHORT = {"length", "max_tokens", "model_length", "model_context_window_exceeded"}
+FINISHED = {"stop", "tool_calls", "function_call", "tool_use", "end_turn", "stop_sequence", "eos", "completed"}
+THOUGHTS = ("reasoning", "reasoning_content", "reasoning_details", "thinking")
+APOLOGY = r"(?:(?:i['’]m|i am) (?:\w+ )?(?:sorry|afraid)|sorry|i apologi[sz]e|unfortunately)?[,.:;!]?\s*(?:but )?"
+REFUSALS = (
+    r"as an ai\b",
+    r"i (?:can['’]?t|cannot|can not|won['’]?t|will not|must decline|decline)\b",
+    r"i(?:['’]m| am) (?:not able|unable|not comfortable)",
+    r"i (?:do not|don['’]?t) feel comfortable",
+    r"this (?:request|content) (?:violates|goes against)",
+    r"es tut mir leid|ich kann (?:das|dir|ihnen|dabei) nicht|lo siento|no puedo|désolée?|je ne peux pas",
+    r"mi dispiace|non posso|申し訳|抱歉|对不起|извините",
+)
+REFUSAL = re.compile(rf"\s*{APOLOGY}(?:{'|'.join(REFUSALS)})", re.IGNORECASE)
 
-FAULT_BY_STATUS: Mapping[int, type[Fault]] = {
-    400: base.BadRequest,
-    401: base.AuthRefused,
-    402: base.OutOfCredits,
-    403: base.AuthRefused,  # and Filtered where the error speaks of moderation
-    404: base.BadRequest,
-    408: base.TimedOut,
-    409: base.Unavailable,
-    413: base.BadRequest,
-    422: base.BadRequest,
-    429: base.RateLimited,
-    504: base.TimedOut,
-    524: base.TimedOut,
-}
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for, as far as reading needs it: the shape, the rung of the ladder, the cap in tokens."""
+
+    schema: Mapping[str, Any]
+    rung: str = ladder.RUNGS[0]
+    cap: int = 0
 
 
 def read_completion(
-    status: int, headers: Mapping[str, str], content: bytes | Mapping[str, Any], *, charges: bool
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes | Mapping[str, Any],
+    *,
+    charges: bool,
+    wanted: Wanted | None = None,
 ) -> Completion:
     """Turn an HTTP answer into a completion or raise its fault.
 
     ``content``: the body, or the reply that a stream was put together to. ``charges``: whether the server takes money
     at all.
     """
+    wanted = wanted or Wanted({})
     reply = _read_json(status, content) if isinstance(content, bytes) else content
     usage = read_usage(reply, charges=charges)
-    error = reply.get("error")
-    if status >= 400 or error or reply.get("object") == "error":
-        raise read_fault(status, headers, error if isinstance(error, dict) else reply, usage)
-    choices = reply.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise base.Unavailable("The server answered without choices.", usage=usage)
-    choice = choices[0]
+    if (error := find_error(reply, status)) is not None:
+        raise read_fault(status, headers, error, usage)
+    choice = _read_choice(reply, usage)
     if isinstance(choice.get("error"), dict):
         raise read_fault(502, headers, choice["error"], usage)
-    text = _read_text(choice.get("message"), usage)
     finish = str(choice.get("finish_reason") or "stop")
-    _refuse_unusable(text, finish, usage)
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {"content": message}
+    text = ladder.read_text(message, _read_content(message, usage), wanted.schema, wanted.rung)
+    _refuse_unusable(storable(text), finish.lower(), message, wanted, usage)
     return Completion(
-        text=text,
+        text=storable(text),
         model=storable(reply.get("model") or "")[:200],
-        finish_reason=finish[:50],
+        finish_reason="stop" if finish.lower() in FINISHED else finish[:50],
         usage=usage,
         response_id=storable(reply.get("id") or headers.get("X-Generation-Id") or "")[:200],
+        rung=wanted.rung,
     )
 
 
-def _read_text(message: Any, usage: Usage) -> str:
+def _read_choice(reply: Mapping[str, Any], usage: Usage) -> Mapping[str, Any]:
+    choices = reply.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise base.Unavailable("The server answered without choices.", usage=usage)
+    return choices[0]
+
+
+def _read_content(message: Mapping[str, Any], usage: Usage) -> str:
     """Return the text of a message, also from a list of parts; raises `Unavailable` for what is neither."""
-    content = message.get("content") if isinstance(message, dict) else message
+    content = message.get("content")
     if isinstance(content, list):
-        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     if content is None or isinstance(content, str):
-        return storable(content or "")
+        return content or ""
     raise base.Unavailable("The server answered with a message that holds no text.", usage=usage)
 
 
-def storable(text: object) -> str:
-    """Return ``text`` without what no database column and no file takes: NUL, and halves of surrogate pairs."""
-    return UNSTORABLE.sub("", str(text))
-
-
-def _refuse_unusable(text: str, finish: str, usage: Usage) -> None:
+def _refuse_unusable(text: str, finish: str, message: Mapping[str, Any], wanted: Wanted, usage: Usage) -> None:
+    """Raise the fault of an answer that is no answer."""
     if finish == "content_filter":
         raise base.Filtered("The server's content filter stopped the answer.", usage=usage)
-    if finish == "length":
-        eaten = " The model spent all of it on reasoning." if usage.reasoning_tokens and not text else ""
-        raise base.Truncated(f"The answer ran into the output cap of max_tokens.{eaten}", usage=usage)
+    if finish in CUT_SHORT:
+        raise _cut_short(text, message, wanted, usage)
     if finish == "error":
         raise base.Unavailable("The server broke off its answer with an error.", usage=usage)
+    if refusal := message.get("refusal"):
+        raise base.Refused(f"The model refused: {_short(refusal)}", usage=usage)
     if not text.strip():
-        raise base.Unavailable("The server answered with an empty text.", usage=usage)
+        thought = " It thought, and wrote nothing." if _has_thoughts(message, usage) else ""
+        raise base.EmptyAnswer(f"The server answered with an empty text.{thought}", usage=usage)
+    if is_refusal(text):
+        raise base.Refused(f"The model refused: {_short(text)}", usage=usage)
+
+
+def _cut_short(text: str, message: Mapping[str, Any], wanted: Wanted, usage: Usage) -> base.Truncated:
+    """Return the fault of an answer that ran into the cap, and whether thinking used most of it."""
+    written = ladder.strip_thinking(text).strip()
+    eaten = (
+        usage.reasoning_tokens * 2 > usage.completion_tokens
+        if usage.reasoning_tokens
+        else not written and (bool(text.strip()) or _has_thoughts(message, usage))
+    )
+    cap = f" of {wanted.cap} tokens" if wanted.cap else ""
+    told = " The model spent most of it on reasoning." if eaten else ""
+    return base.Truncated(
+        f"The answer ran into the output cap{cap} (max_tokens).{told}", reasoning=eaten, cap=wanted.cap, usage=usage
+    )
+
+
+def _has_thoughts(message: Mapping[str, Any], usage: Usage) -> bool:
+    return usage.reasoning_tokens > 0 or any(message.get(name) for name in THOUGHTS)
+
+
+def is_refusal(text: str) -> bool:
+    """Say whether a text reads as a model that will not answer: short, no JSON in it, and it opens as refusals do."""
+    bare = ladder.strip_thinking(text)
+    return "{" not in bare and len(bare) < LONGEST_REFUSAL and bool(REFUSAL.match(bare))
+
+
+def _short(text: object) -> str:
+    return " ".join(storable(text).split())[:200]
 
 
 def _read_json(status: int, content: bytes) -> dict[str, Any]:
@@ -105,40 +155,6 @@ def _read_json(status: int, content: bytes) -> dict[str, Any]:
             return {}
         raise base.Unavailable("The server answered with something that is not JSON.", usage=Usage()) from error
     return reply if isinstance(reply, dict) else {}
-
-
-def read_fault(status: int, headers: Mapping[str, str], error: Mapping[str, Any], usage: Usage) -> Fault:
-    """Return the fault that an error object means; its own code counts when it came inside a 200."""
-    code = error.get("code") or error.get("http_status")
-    if status < 400:
-        status = code if isinstance(code, int) and code >= 400 else 502
-    said = f"HTTP {status}: {storable(error.get('message') or 'no message')[:500]}"
-    kind = _kind_of(status, code, error)
-    if issubclass(kind, base.TryLater):
-        return kind(said, usage=usage, retry_after=read_retry_after(headers.get("Retry-After", "")))
-    return kind(said, usage=usage)
-
-
-def _kind_of(status: int, code: object, error: Mapping[str, Any]) -> type[Fault]:
-    """Return the class of a fault; some servers say with a code what their status does not."""
-    metadata = error.get("metadata")
-    if code == "insufficient_quota":  # OpenAI's 429 of an account that has no money left
-        return base.OutOfCredits
-    if status == 403 and isinstance(metadata, dict) and MODERATION & metadata.keys():
-        return base.Filtered
-    return FAULT_BY_STATUS.get(status, base.Unavailable)
-
-
-def read_retry_after(value: str, now: datetime | None = None) -> float | None:
-    """Return the seconds that a Retry-After header asks for (a number, or an HTTP date), at most an hour."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - (now or datetime.now(UTC))).total_seconds()
-        except (TypeError, ValueError):
-            return None
-    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_WAIT)
 
 
 def read_usage(reply: Mapping[str, Any], *, charges: bool) -> Usage:

@@ -2,16 +2,19 @@
 
 Wire facts: the HTML standard's event stream (comments, CRLF), OpenRouter's streaming guide (keep-alive comments, errors
 in the middle of a 200, usage on a last chunk without choices) and what other servers do instead (usage on any chunk,
-vLLM's ``{"object": "error"}``). Only bytes are split: text would break at U+2028, which JSON may hold as it is.
+vLLM's ``{"object": "error"}``, llama.cpp's ``error:`` lines, plain JSON under a stream's header). Only bytes are split:
+text would break at U+2028, which JSON may hold as it is.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from providers import base
+from providers.faults import find_error
+from providers.reply import THOUGHTS
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 MAX_TEXT_CHARACTERS = 16 * 1024 * 1024
@@ -19,11 +22,18 @@ DONE = b"[DONE]"
 
 
 def read_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what each ``data:`` line carries, however the bytes were cut; comments and other fields are skipped."""
+    """Yield what each ``data:`` line carries, however the bytes were cut; comments and other fields are skipped.
+
+    An ``error:`` line and a line of bare JSON count as events too.
+    """
     for line in split_lines(pieces):
         field, _, value = line.partition(b":")
-        if field == b"data" and value.strip():
+        if line.startswith(b"{"):
+            yield line.strip()
+        elif field == b"data" and value.strip():
             yield value.strip()
+        elif field == b"error" and value.strip().startswith(b"{"):
+            yield b'{"error": %b}' % value.strip()
 
 
 def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -56,10 +66,12 @@ class Stream:
     def __init__(self) -> None:
         self.usage: dict[str, Any] | None = None
         self.finish: str | None = None
-        self.error: dict[str, Any] | None = None
+        self.error: Mapping[str, Any] | None = None
         self.done = False
         self._head: dict[str, Any] = {}
         self._texts: list[str] = []
+        self._arguments: list[str] = []
+        self._more: dict[str, Any] = {}
         self._size = 0
 
     @property
@@ -85,7 +97,7 @@ class Stream:
         for name in ("id", "model"):
             if chunk.get(name):
                 self._head.setdefault(name, chunk[name])
-        self.error = self.error or _read_error(chunk)
+        self.error = self.error or find_error(chunk) or find_error(_first_choice(chunk))
         if self.error is None:
             self._take_choice(_first_choice(chunk))
 
@@ -96,7 +108,9 @@ class Stream:
         """
         if not self.whole:
             raise base.Unavailable("The server broke off its answer: the stream ended too early.")
-        message = {"role": "assistant", "content": "".join(self._texts)}
+        message = {"role": "assistant", "content": "".join(self._texts), **self._more}
+        if self._arguments:
+            message["tool_calls"] = [{"function": {"arguments": "".join(self._arguments)}}]
         reply = {**self._head, "choices": [{"index": 0, "message": message, "finish_reason": self.finish}]}
         if self.usage is not None:
             reply["usage"] = self.usage
@@ -106,13 +120,40 @@ class Stream:
 
     def _take_choice(self, choice: dict[str, Any]) -> None:
         delta = choice.get("delta") or choice.get("message")
-        content = delta.get("content") if isinstance(delta, dict) else None
-        if isinstance(content, str) and content:
-            self._texts.append(content)
-            self._size += len(content)
+        if isinstance(delta, dict):
+            self._take_text(self._texts, delta.get("content"))
+            self._take_text(self._arguments, _arguments_of(delta))
+            self._take_more(delta)
         if self._size > MAX_TEXT_CHARACTERS:
             raise base.BadOutput(f"The server answered with more than {MAX_TEXT_CHARACTERS} characters.")
         self.finish = choice.get("finish_reason") or self.finish
+
+    def _take_text(self, texts: list[str], piece: Any) -> None:
+        if isinstance(piece, list):
+            piece = "".join(str(part.get("text") or "") for part in piece if isinstance(part, dict))
+        if isinstance(piece, str) and piece:
+            texts.append(piece)
+            self._size += len(piece)
+
+    def _take_more(self, delta: dict[str, Any]) -> None:
+        """Take what else a message has: that it thought, not what; and why it refuses."""
+        for name in THOUGHTS:
+            if delta.get(name):
+                self._more[name] = True
+                self._size += len(delta[name]) if isinstance(delta[name], str) else 0
+        if isinstance(delta.get("refusal"), str):
+            self._more["refusal"] = self._more.get("refusal", "") + delta["refusal"]
+
+
+def _arguments_of(delta: dict[str, Any]) -> str | None:
+    """Return the piece of the first tool's arguments that a delta carries; servers send text, or the whole object."""
+    calls = delta.get("tool_calls")
+    first = calls[0] if isinstance(calls, list) and calls else None
+    if not isinstance(first, dict) or first.get("index") not in {0, None}:
+        return None
+    function = first.get("function")
+    arguments = function.get("arguments") if isinstance(function, dict) else None
+    return json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, dict) else arguments
 
 
 def _read_chunk(event: bytes) -> dict[str, Any]:
@@ -127,13 +168,3 @@ def _first_choice(chunk: dict[str, Any]) -> dict[str, Any]:
     choices = chunk.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     return first if isinstance(first, dict) else {}
-
-
-def _read_error(chunk: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the error of a chunk as an object, wherever the server puts it."""
-    error = chunk.get("error") or _first_choice(chunk).get("error")
-    if not error and chunk.get("object") == "error":
-        error = chunk
-    if not error:
-        return None
-    return error if isinstance(error, dict) else {"message": str(error)}

@@ -38,7 +38,7 @@ class Call:
         self._name = name
         self._cancelled = cancelled
         self._deadline = deadline
-        self._silence = silence
+        self.silence = silence
         self._heard_at = time.monotonic()
         self._until = self._heard_at + deadline
         self._lock = threading.Lock()
@@ -88,8 +88,8 @@ class Call:
             return error
         if now > self._until:
             return base.TimedOut(f"{self._name} did not finish its answer within {round(self._deadline, 1):g} s.")
-        if now - self._heard_at > self._silence:
-            return base.TimedOut(f"{self._name} sent no data for {round(self._silence, 1):g} s.")
+        if now - self._heard_at > self.silence:
+            return base.TimedOut(f"{self._name} sent no data for {round(self.silence, 1):g} s.")
         return None
 
     def _cut(self) -> None:

@@ -95,6 +95,9 @@ def key(database: Any, owner: str) -> str:
 
 @pytest.fixture
 def model_server() -> Iterator[ModelServer]:
+    from providers import learned
+
+    learned.forget()  # a port comes again
     with ModelServer() as server:
         yield server
 

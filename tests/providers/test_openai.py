@@ -11,8 +11,10 @@ import pytest
 
 from providers import base
 from providers.base import Prompt, Sampling
-from providers.openai import OpenAIProvider, is_local, request_body
+from providers.learned import Lessons
+from providers.openai import OpenAIProvider, is_local
 from providers.reply import read_completion, read_retry_after, read_usage
+from providers.request import body_of
 from tests.model_server import CARD, ModelServer, Say
 
 KEY = "sk-or-a-very-secret-key"
@@ -50,8 +52,9 @@ def test_a_request_asks_for_the_schema_and_caps_the_answer(provider: OpenAIProvi
 
 
 def test_openrouters_own_fields_go_to_openrouter_only() -> None:
-    assert "plugins" not in request_body(PROMPT, SAMPLING, openrouter=False)
-    assert request_body(PROMPT, SAMPLING, openrouter=True)["plugins"]
+    known = Lessons()
+    assert "plugins" not in body_of(PROMPT, SAMPLING, "json_schema", known, openrouter=False)
+    assert body_of(PROMPT, SAMPLING, "json_schema", known, openrouter=True)["plugins"]
 
 
 FAULTS = [
