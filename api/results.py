@@ -67,7 +67,15 @@ def show_made(made: Made) -> dict[str, Any]:
         "lint": findings,
         "score": score(findings),
         "usage": vars(made.usage),
-        "artifacts": [show_file(made.job_id, file) | {"losses": losses(made.card, file.format)} for file in made.files],
+        "artifacts": [show_file(made.job_id, file) | show_losses(made, file.format) for file in made.files],
+    }
+
+
+def show_losses(made: Made, format_name: str) -> dict[str, Any]:
+    """Return what a format does not carry of the card, and what each front end that was asked about makes of it."""
+    return {
+        "losses": losses(made.card, format_name),
+        "front_ends": {name: losses(made.card, format_name, name) for name in made.origin.front_ends},
     }
 
 

@@ -144,6 +144,11 @@ class ArtifactSchema(Schema):
     losses = fields.List(
         fields.Nested(LossSchema), metadata={"description": "What this format does not carry of the card."}
     )
+    front_ends = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.Nested(LossSchema)),
+        metadata={"description": "The same for each front end that the option `front_ends` names."},
+    )
 
 
 class UsageSchema(Schema):

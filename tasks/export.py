@@ -21,8 +21,7 @@ from models.services.artifacts import File
 from tasks.errors import StepFailed
 from tasks.work import Work
 
-DEFAULT_FORMATS = ("json", "v2", "tavernai")
-DEFAULT_PATTERN = "{character_name}_{timestamp}"
+BOOKS = ("worldinfo", "character_book", "lorebook_v3")  # formats that hold nothing but the lorebook
 
 
 @dataclass(frozen=True)
@@ -42,19 +41,28 @@ def work(work: Work) -> Exported:
         media = characters.load_media(session, character)
         width = batches.index_width(session, work.claim.batch_id)
     media = replace(media, style=work.option("portrait_style") or media.style)
-    formats = work.option("format") or DEFAULT_FORMATS
+    formats = work.option("format")
     if any(FORMATS[name].pictured for name in formats):
         media = replace(media, portrait=picture(card, media))
-    pattern = work.option("filename_pattern") or DEFAULT_PATTERN
+    pattern = work.option("filename_pattern")
     files = []
     for name in formats:
         try:
-            content = render(card, name, media)
+            content = render(as_asked(work, card, name), name, media)
         except CardError as error:
             raise StepFailed("EXPORT_FAILED", f"The format {name} cannot be written: {error}") from error
         values = file_values(work, card, name, width)
         files.append(File(name, name_file(pattern, values, name), FORMATS[name].media_type, content))
     return Exported(card, media.portrait, tuple(files))
+
+
+def as_asked(work: Work, card: Card, format_name: str) -> Card:
+    """Return the card as its files are to have it: without its lorebook, or without how it was made."""
+    if work.option("embed_book") is False and format_name not in BOOKS:
+        card = replace(card, book=None)
+    if work.option("provenance") is False:
+        card = replace(card, extensions={name: v for name, v in card.extensions.items() if name != "cardforge"})
+    return card
 
 
 def priced(card: Card, cost: Decimal) -> Card:

@@ -125,18 +125,23 @@ def list_logs(session: Session, job_id: str, *, level: str | None, after: int, l
 
 @dataclass(frozen=True)
 class Origin:
-    """What a card was made from: the source material, and the thresholds for lint of the profile it was made with."""
+    """What a card was made from: the source material, and how its profile and options have it judged."""
 
     source: str = ""
     lint: Mapping[str, Any] = field(default_factory=dict)
+    front_ends: tuple[str, ...] = ()
 
 
 def origin_of(session: Session, job_id: str | None) -> Origin:
     """Return what the card of a job was made from; nothing is known where the job is gone (None)."""
     version = (ProfileVersion.profile_id == Job.profile_id) & (ProfileVersion.version == Job.profile_version)
     row = session.execute(
-        select(Job.request["source_material"].astext, ProfileVersion.config["lint"])
+        select(
+            Job.request["source_material"].astext,
+            ProfileVersion.config["lint"],
+            func.coalesce(Job.request["options"]["front_ends"], ProfileVersion.config["front_ends"]),
+        )
         .outerjoin(ProfileVersion, version)
         .where(Job.id == job_id)
     ).one_or_none()
-    return Origin() if row is None else Origin(row[0] or "", row[1] or {})
+    return Origin() if row is None else Origin(row[0] or "", row[1] or {}, tuple(row[2] or ()))

@@ -18,11 +18,13 @@ DEFAULT_PROFILE = "profile_default"
 
 
 def read_builtins() -> Iterator[dict[str, Any]]:
-    """Yield the built-in profiles as they stand in the package (``models/builtin/*.json``)."""
+    """Yield the built-in profiles of the package (``models/builtin/*.json``), each made whole by the default one."""
     folder = resources.files("models").joinpath("builtin")
+    base = defaults()
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".json"):
-            yield json.loads(file.read_text("utf-8"))
+            builtin = json.loads(file.read_text("utf-8"))
+            yield builtin | {part: {**base[part], **builtin[part]} for part in ("config", "prompts")}
 
 
 def seed_builtins(session: Session) -> list[str]:
@@ -85,4 +87,6 @@ def texts_of(session: Session, profile_id: str, version: int) -> tuple[dict[str,
 @cache
 def defaults() -> Mapping[str, Mapping[str, Any]]:
     """Return ``config`` and ``prompts`` of the default profile: what others say nothing of is as it says."""
-    return next(builtin for builtin in read_builtins() if builtin["id"] == DEFAULT_PROFILE)
+    file = resources.files("models").joinpath("builtin/default.json")
+    found: dict[str, dict[str, Any]] = json.loads(file.read_text("utf-8"))
+    return found

@@ -54,6 +54,8 @@ def wishes(templates: Mapping[str, str], option: Option, brief: Brief) -> str:
             text = ", ".join(value) if isinstance(value, list) else str(value)
             template = f"say_{name}_{value}" if name in CHOICES else f"say_{name}"
             lines.append(prompts.fill(templates, template, {} if name in CHOICES else {"value": text}))
+    if style := prompts.fill(templates, "style", {}):
+        lines.append(style)
     return "\n".join(f"- {line}" for line in lines)
 
 
