@@ -65,13 +65,15 @@ def read_source(path: Path) -> str:
     return text
 
 
-def generations(paths: Sequence[Path], formats: Sequence[str]) -> list[Json]:
+def generations(paths: Sequence[Path], options: Json, profile_id: str | None = None) -> list[Json]:
     """One generation a file; its name travels along as metadata. Raises `SourceError`."""
+    profile = {"profile_id": profile_id} if profile_id else {}
     return [
         {
             "source_material": read_source(path),
-            "options": {"format": list(formats), "include_book": True},
+            "options": options,
             "metadata": {"source_file": path.name},
+            **profile,
         }
         for path in paths
     ]

@@ -72,6 +72,10 @@ class Client:
         """One batch with its progress and cost."""
         return self._json("GET", f"/api/v2/batch-generations/{batch_id}")
 
+    def options(self) -> list[Json]:
+        """The catalogue of generation options."""
+        return list(self._json("GET", "/api/v2/options")["options"])
+
     def items(self, batch_id: str) -> Iterator[Json]:
         """Every item of a batch, in order, page by page."""
         return self._pages(f"/api/v2/batch-generations/{batch_id}/items", "items")

@@ -24,7 +24,9 @@ def run(out: Path, signals: Signals) -> bool:
     sources = examples(ROOT / "examples")
     with server(home_folder(), signals) as client:
         say_writer(client)
-        batch = client.submit(batches.generations(sources, FORMATS), {"name": "demo", "max_concurrent": 8})
+        batch = client.submit(
+            batches.generations(sources, {"format": list(FORMATS)}), {"name": "demo", "max_concurrent": 8}
+        )
         batches.follow(client, batch["batch_id"], "cards")
         forget_last(out)
         outcomes: list[batches.Outcome] = []  # filled one by one: an interruption finds those saved

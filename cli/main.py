@@ -14,6 +14,7 @@ import click
 
 from cli import batches, demo, offline, show
 from cli.client import ApiError, Client, Json, home_folder
+from cli.options import OptionError, read_options, rows
 from cli.probe import port_setting
 from cli.processes import Signals, StartError
 from cli.stack import Stack, claim, write_holder
@@ -61,7 +62,7 @@ def answering(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except ApiError as error:
             fail(told(error), FAULT)
-        except (batches.SourceError, offline.Refused) as error:
+        except (batches.SourceError, offline.Refused, OptionError) as error:
             fail(str(error), FAULT)
         except StartError as error:
             fail(str(error), SOME_FAILED)
@@ -204,6 +205,8 @@ def batch() -> None:
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="How many cards to work on at a time.")
 @click.option("--priority", type=click.Choice(["high", "standard", "low"]))
 @click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Repeat for several.")
+@click.option("--profile", "profile_id", help="How to write: profile_fantasy, profile_concise, ... or one of yours.")
+@click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
 @click.option("--no-wait", is_flag=True, help="Submit, print the batch's id and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (progress goes nowhere).")
 @answering
@@ -214,15 +217,18 @@ def submit(
     max_concurrent: int | None,
     priority: str | None,
     formats: tuple[str, ...],
+    profile_id: str | None,
+    pairs: tuple[str, ...],
     no_wait: bool,
     as_json: bool,
 ) -> None:
     """Make one card of each source file (UTF-8 text), and save the cards' files in --out."""
     if not out and not no_wait:
         raise click.UsageError("Say where the cards go with --out DIR, or do not wait for them with --no-wait.")
-    sources = batches.generations(files, formats or demo.FORMATS)
-    options = {"name": name, "max_concurrent": max_concurrent, "priority": priority}
     client = Client.from_environment()
+    chosen = read_options(pairs, client.options()) if pairs else {}
+    sources = batches.generations(files, {"format": list(formats or demo.FORMATS), **chosen}, profile_id)
+    options = {"name": name, "max_concurrent": max_concurrent, "priority": priority}
     batch = client.submit(sources, {key: value for key, value in options.items() if value is not None})
     if no_wait or not out:
         show.dump(batch) if as_json else show.say(batch["batch_id"])
@@ -284,6 +290,24 @@ def error_of(thing: Json) -> str:
     """The error of an item or job in words; empty without one."""
     error = thing.get("error") or {}
     return f"{error.get('code')}: {error.get('message')}" if error else ""
+
+
+@main.command("options")
+@click.argument("group", required=False)
+@click.option("--json", "as_json", is_flag=True)
+@answering
+def list_options(group: str | None, as_json: bool) -> None:
+    """List what a card can be asked for with: all options, or those of GROUP (content, lorebook, quality, ...)."""
+    catalogue = Client.from_environment().options()
+    groups = list(dict.fromkeys(option["group"] for option in catalogue))
+    if group and group not in groups:
+        raise click.UsageError(f"There is no group {group!r}; there are {', '.join(groups)}.")
+    if as_json:
+        show.dump([option for option in catalogue if group in (None, option["group"])])
+        return
+    for name in [group] if group else groups:
+        show.say(f"\n{name}")
+        show.table(("option", "type", "takes", "default", "what it does"), rows(catalogue, name))
 
 
 # --- jobs -----------------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ OPTIONS = (
     *_group(
         "models",
         _string("model", 200, "Model that writes, by its id on the model server."),
-        _string("analysis_model", 200, "Model that reads (facts, rosters, repairs); else the one that writes."),
+        _string("analysis_model", 200, "Model that reads (facts, rosters, subjects); else the one that writes."),
         _list("fallback_models", "Models to try, in order, where the first cannot answer.", most=5),
         _one_of(
             "structured_output",
@@ -157,7 +157,7 @@ OPTIONS = (
     *_group(
         "sampling",
         _number("temperature", 0, 2, "How freely the model writes."),
-        _number("analysis_temperature", 0, 2, "How freely it reads: facts, rosters, repairs."),
+        _number("analysis_temperature", 0, 2, "How freely it reads: facts, rosters, subjects."),
         _number("top_p", 0, 1, "Nucleus sampling: the share of likely words to choose from."),
         _integer("top_k", 0, 1000, "Choose among so many likeliest words only."),
         _number("min_p", 0, 1, "Leave out words less likely than this share of the likeliest."),

@@ -1,0 +1,50 @@
+"""The documentation's table of options: `python -m schemas.options_page > docs/options.md`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from schemas.options import OPTIONS, Option
+
+HEAD = """# Options of a generation
+
+Given as `options` of a generation; what is not given is as the profile says, and what that leaves open as the model
+server decides. Made from the catalogue that also validates requests (`schemas/options.py`) and that `GET /api/v2/options` and
+`cardforge options` show. Defaults are those of the profile `default`.
+"""
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    parts = [HEAD]
+    for group, options in groupby(OPTIONS, lambda option: option.group):
+        parts.append(
+            f"## {group.capitalize()}\n\n| option | type | takes | default | what it does |\n|---|---|---|---|---|"
+        )
+        parts.append("\n".join(_row(option) for option in options) + "\n")
+    return "\n".join(parts)
+
+
+def _row(option: Option) -> str:
+    cells = (f"`{option.name}`", option.type, _takes(option), _shown(option.default), option.description)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _takes(option: Option) -> str:
+    if option.choices:
+        return ", ".join(option.choices)
+    low, high = ("" if bound is None else f"{bound:,.6g}" for bound in (option.low, option.high))
+    unit = "" if option.type in ("integer", "number") else " characters"
+    each = f"{option.most} at most, each " if option.type == "strings" else ""
+    return f"{each}{low} to {high}{unit}" if low else f"{each}up to {high}{unit}" if high else ""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else "yes" if value is True else "no" if value is False else f"`{value}`"
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201 - a command
