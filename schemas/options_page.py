@@ -10,8 +10,8 @@ from schemas.options import OPTIONS, Option
 HEAD = """# Options of a generation
 
 Given as `options` of a generation; what is not given is as the profile says, and what that leaves open as the model
-server decides. Made from the catalogue that also validates requests (`schemas/options.py`) and that `GET /api/v2/options` and
-`cardforge options` show. Defaults are those of the profile `default`.
+server decides. Made from the catalogue that also validates requests (`schemas/options.py`), and that
+`GET /api/v2/options` and `cardforge options` show. Defaults are those of the profile `default`.
 """
 
 
