@@ -3,7 +3,8 @@
 key -> stored answer? -> yes: that is the answer
                       -> no: stop wanted? provider paused? budget left?
                              -> call -> book (answer and cost in one commit) -> answer
-                                     -> fault: book it -> wait here, or give the slot back and wait, or give up
+                                     -> fault: book it -> remedy: ask otherwise, wait here, or give the slot back and
+                                                          wait, or give up
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import logs
 import settings
+from cards.text import estimate_tokens
 from models import db
 from models.errors import JobCancelled, StaleAttempt
 from models.ids import new_id
-from models.services import calls
+from models.services import calls, claims, prices
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
 from providers import base
@@ -30,8 +33,11 @@ from providers.base import Completion, Fault, Prompt, Provider, Sampling, TryLat
 from tasks import budget, pause, retry
 from tasks.errors import HandBack, Park, StepFailed
 from tasks.heartbeat import Heart
+from tasks.remedy import Course, Tried
 
 log = logs.get(__name__)
+
+LEAST_JUDGED = 500  # tokens of a prompt; below that, estimates say too little
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Asker:
         key = question_key(self.claim.step, prompt, sampling, index)
         with db.transaction() as session:
             stored = calls.find_answer(session, self.claim.root_id, key)
-            tried = 0 if stored else calls.count_faults(session, self.claim.job_id, key)
+            course = None if stored else self._course(session, sampling, key)
         if stored is not None:
             log.info("answer_reused", purpose=prompt.purpose, call=stored.id)
             return Completion(
@@ -67,29 +73,53 @@ class Asker:
                 usage=Usage(),
                 response_id=stored.response_id,
             )
-        while True:
+        while course is not None:
             self._check()
             self._wait(pause.remaining(self.provider.name), "the provider has asked everybody to wait")
+            began = time.monotonic()
             try:
-                return self._call(prompt, sampling, key)
-            except TryLater as fault:
-                tried += 1
-                self._wait(self._delay(fault, tried), f"{fault.code.lower().replace('_', ' ')}, try {tried}")
+                return self._call(prompt, course.sampling, key)
+            except Fault as fault:
+                course = self._go_on(course, fault, time.monotonic() - began)
+        raise AssertionError("a course ends by raising")
+
+    def _course(self, session: db.Session, sampling: Sampling, key: str) -> Course:
+        """Return how to ask, after what this job has tried already; the ledger counts the tries."""
+        models = [sampling.model, *sampling.fallback_models]
+        known = prices.known_models(session, models, self.provider.name)
+        caps = {model: facts.output_cap for model, facts in known.items() if facts.output_cap}
+        tried = [Tried.read(error) for error in calls.list_faults(session, self.claim.job_id, key)]
+        return Course.of(sampling, caps, tried)
+
+    def _go_on(self, course: Course, fault: Fault, seconds: float) -> Course:
+        """Return how to ask next after a fault, once that time has come; raise the fault if it is no use."""
+        following = course.after(Tried.of(fault, seconds))
+        if following is None:
+            raise fault
+        log.warning("call_retried", code=fault.code, kind=type(fault).__name__, model=following.sampling.model)
+        if isinstance(fault, TryLater):
+            self._wait(self._delay(following, fault), f"{fault.code.lower().replace('_', ' ')}")
+        else:
+            self._tell(changed(course.sampling, following.sampling), reason=str(fault))
+        return following
 
     def wait(self, seconds: float) -> None:
         """Wait for a moment in the slot; leaves off as `ask` does."""
         self._wait(seconds, "waiting")
 
-    def _delay(self, fault: TryLater, tried: int) -> float:
-        """Return how long to wait after a fault, or raise it when it has been tried often enough."""
-        limited = isinstance(fault, base.RateLimited)
-        if tried >= (retry.PATIENT_TRIES if limited else retry.TRIES):
-            raise fault
-        seconds = retry.delay(tried, random.random(), fault.retry_after)  # noqa: S311 - jitter, no secret
-        if limited:
-            pause.begin(self.provider.name, seconds)
-        log.warning("call_retried", code=fault.code, tried=tried, seconds=round(seconds, 2))
+    def _delay(self, course: Course, fault: TryLater) -> float:
+        """Return how long to wait after a fault; a rate limit makes everybody wait."""
+        dice = random.random()  # noqa: S311 - jitter, no secret
+        if not isinstance(fault, base.RateLimited):
+            return retry.delay(course.spent, dice, fault.retry_after)
+        seconds = retry.delay(course.limited, dice, fault.retry_after, retry.PATIENT_SECONDS)
+        pause.begin(self.provider.name, seconds)
         return seconds
+
+    def _tell(self, message: str, **details: Any) -> None:
+        """Write a line to the job's log: something was not as it was asked for."""
+        with db.transaction() as session:
+            claims.write_log(session, self.claim, "warning", message, details)
 
     def _wait(self, seconds: float, reason: str) -> None:
         """Wait here if it is short, and give the slot back if it is not."""
@@ -130,15 +160,19 @@ class Asker:
             started_at=datetime.now(UTC),
             asked_model=sampling.model,
         )
-        left = max(1.0, self.until - time.monotonic())
+        began = time.monotonic()
+        left = max(1.0, self.until - began)
         try:
             completion = self.provider.complete(prompt, sampling, cancelled=self._is_to_stop, deadline=left)
         except Fault as fault:
-            self._book_fault(asked, fault)
+            self._book_fault(asked, fault, time.monotonic() - began)
             if isinstance(fault, base.Cancelled):
                 self._check()
             raise
         self._book_answer(asked, completion)
+        if (told := cut_short(prompt, completion)) is not None:
+            log.warning("prompt_cut", provider=self.provider.name, model=completion.model)
+            self._tell(told)
         return completion
 
     def _reserve(self, prompt: Prompt, sampling: Sampling) -> None:
@@ -149,9 +183,9 @@ class Asker:
                 return
             self._wait(seconds, "other calls hold what is left of the budget")
 
-    def _book_fault(self, asked: Asked, fault: Fault) -> None:
+    def _book_fault(self, asked: Asked, fault: Fault, seconds: float) -> None:
         bill = Bill(**vars(fault.usage)) if fault.usage else Bill()
-        error = {"code": fault.code, "message": str(fault)}
+        error = {"code": fault.code, "message": str(fault), **Tried.of(fault, seconds).to_dict()}
         db.patiently(lambda session: calls.record_fault(session, self.claim, asked, bill, error))
 
     def _book_answer(self, asked: Asked, completion: Completion) -> None:
@@ -180,3 +214,27 @@ def question_key(step: str, prompt: Prompt, sampling: Sampling, index: int) -> s
     }
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return f"{step}:{prompt.purpose}:{index}:{digest[:32]}"
+
+
+def changed(before: Sampling, after: Sampling) -> str:
+    """Return in words what is asked otherwise this time."""
+    if before.model != after.model:
+        return f"{before.model} cannot answer; {after.model} is asked instead."
+    if before.max_tokens < after.max_tokens:
+        effort = "" if before.reasoning_effort == after.reasoning_effort else ", and to think less"
+        return f"The answer was cut off; asked again with {after.max_tokens} tokens{effort}."
+    if before.max_tokens > after.max_tokens:
+        return f"The account can pay for {after.max_tokens} tokens of answer; asked again with so many."
+    return "The model refused; asked once more."
+
+
+def cut_short(prompt: Prompt, completion: Completion) -> str | None:
+    """Return a warning if the server has read less than half of the prompt: some cut it to their context in silence."""
+    expected = sum(estimate_tokens(message["content"]) for message in prompt.messages)
+    read = completion.usage.prompt_tokens + completion.usage.cached_tokens
+    if not 0 < read < expected / 2 or expected < LEAST_JUDGED:
+        return None
+    return (
+        f"The server read {read} tokens of a prompt of about {expected}: it has cut the source short. Give its model a "
+        "larger context (with Ollama: num_ctx), or set context_tokens to what it has."
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from providers.base import BadOutput, Completion, Prompt, Sampling
+from providers.ladder import AUTO, LOWER
 from tasks import prompts, replies
 
 if TYPE_CHECKING:
@@ -24,18 +25,21 @@ class Answer:
     prompt: Prompt
 
 
-def put(work: Work, prompt: Prompt, sampling: Sampling, index: int = 0) -> Answer:
-    """Return the answer to ``prompt``. ``index`` tells questions of one purpose apart.
+def put(work: Work, prompt: Prompt, sampling: Sampling, index: int = 0, *, shared: bool = False) -> Answer:
+    """Return the answer to ``prompt``. ``index`` tells questions of one purpose apart; ``shared``: see `Work.ask`.
 
     An answer of the wrong shape is shown to the model with what is wrong with it, as often as the option ``reasks``
-    says; then `BadOutput` says what the last one lacked.
+    says, from the second time on by one rung lower of the ladder; then `BadOutput` says what the last one lacked.
     """
-    asked = prompt
+    asked, way = prompt, sampling
     for again in range(int(work.option("reasks") or 0) + 1):
+        if again > 1 and sampling.structured_output == AUTO:
+            way = replace(sampling, structured_output=LOWER)
         # Each time under a key of its own: the ledger would answer the same words with the same wrong answer.
-        completion = work.ask(asked, sampling, index * MOST_ASKS + again)
+        completion = work.ask(asked, way, index * MOST_ASKS + again, shared=shared)
         try:
-            return Answer(replies.read_reply(completion.text, prompt.schema), completion, prompt)
+            value = replies.read_reply(completion.text, prompt.schema, completion.finish_reason)
+            return Answer(value, completion, prompt)
         except BadOutput as fault:
             last = fault
             work.log("warning", "The answer had the wrong shape.", purpose=prompt.purpose, reason=str(fault))

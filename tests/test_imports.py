@@ -41,6 +41,7 @@ HOMES = {
     "PIL": {"cards"},
     "yaml": {"cards/parse.py"},
     "structlog": {"logs.py"},
+    "json_repair": {"tasks"},
     "click": {"cli"},
     "rich": {"cli"},
     "redis": {"tasks", "api/health.py", "cli"},

@@ -159,10 +159,10 @@ def _add_cost(session: Session, claim: Claim, bill: Bill, *, wasted: bool = Fals
     )
 
 
-def count_faults(session: Session, job_id: str, key: str) -> int:
-    """Return how often this question of this job has failed so far."""
-    failed = select(func.count()).where(Call.job_id == job_id, Call.key == key, Call.status == FAULTED)
-    return session.scalar(failed) or 0
+def list_faults(session: Session, job_id: str, key: str) -> list[dict[str, Any]]:
+    """Return the errors that this question of this job has ended in so far, oldest first."""
+    failed = select(Call.error).where(Call.job_id == job_id, Call.key == key, Call.status == FAULTED)
+    return [error or {} for error in session.scalars(failed.order_by(Call.finished_at))]
 
 
 def job_totals(session: Session, job_id: str) -> Totals:

@@ -16,7 +16,7 @@ from models.errors import StaleAttempt
 from models.jobs import Job
 from models.services import calls
 from models.services.claims import Claim
-from providers.base import BadOutput, Completion, Prompt, Provider, Sampling, Truncated, Unavailable
+from providers.base import BadOutput, Completion, Filtered, Prompt, Provider, Sampling, Unavailable
 from providers.openai import OpenAIProvider
 from tasks import retry
 from tasks.ask import Asker, question_key
@@ -88,7 +88,7 @@ def test_failed_tries_are_booked_too(
     model_server: ModelServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "LONGEST_SECONDS", 0.01)
     model_server.script = [Say(503, {"error": {"message": "busy"}}), Say(text="", finish="stop")]
     ask(claim, provider, PROMPT, SAMPLING)
     with database.transaction() as session:
@@ -101,8 +101,8 @@ def test_failed_tries_are_booked_too(
 def test_a_call_that_is_given_up_is_booked_before_the_job_fails(
     database: Any, claim: Claim, provider: OpenAIProvider, model_server: ModelServer
 ) -> None:
-    model_server.script = [Say(text="half", finish="length")]
-    with pytest.raises(Truncated):
+    model_server.script = [Say(text="half", finish="content_filter")]
+    with pytest.raises(Filtered):
         ask(claim, provider, PROMPT, SAMPLING)
     assert booked(database) == model_server.ledger.total > 0
 
@@ -110,7 +110,7 @@ def test_a_call_that_is_given_up_is_booked_before_the_job_fails(
 def test_a_provider_that_stays_away_is_given_up_after_the_last_try(
     claim: Claim, provider: OpenAIProvider, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "LONGEST_SECONDS", 0.01)
     model_server.script = [Say(503, {"error": {"message": "busy"}})] * (retry.TRIES + 1)
     with pytest.raises(Unavailable, match="busy"):
         ask(claim, provider, PROMPT, SAMPLING)
@@ -218,15 +218,15 @@ def test_ledger_rows_outlive_their_job(
 
 @pytest.mark.parametrize(
     ("tried", "dice", "asked", "seconds"),
-    [(1, 0, None, 0.5), (3, 1, None, 4), (9, 1, None, 60), (1, 0, 30, 30), (1, 1, 30, 33)],
+    [(1, 0, None, 0.5), (3, 1, None, 4), (9, 1, None, 20), (1, 0, 30, 30), (1, 1, 30, 33)],
 )
 def test_waits_grow_jitter_and_honour_the_server(tried: int, dice: float, asked: float | None, seconds: float) -> None:
     assert retry.delay(tried, dice, asked) == seconds
 
 
 def test_a_reply_of_the_wrong_shape_is_no_reply() -> None:
+    from tasks.lore.shapes import ENTRIES
     from tasks.replies import read_reply
-    from tasks.writing.shapes import ENTRIES
 
     with pytest.raises(BadOutput, match=r"entries\[0\]\.keys is missing"):
         read_reply('{"entries": [{"name": "x", "content": "y", "category": "place", "constant": true}]}', ENTRIES)

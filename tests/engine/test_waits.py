@@ -92,8 +92,8 @@ def test_a_server_that_keeps_failing_is_asked_so_often_and_no_more(
     asker: Asker, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also over steps that were begun again: the ledger counts the tries."""
-    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
-    model_server.script = [Say(503, {"error": {"message": "busy"}})] * 20
+    monkeypatch.setattr(retry, "LONGEST_SECONDS", 0.01)
+    model_server.script = [Say(503, {"error": {"message": "busy"}})] * 40
     with pytest.raises(Exception, match="busy"):
         asker.ask(PROMPT, SAMPLING)
     with pytest.raises(Exception, match="busy"):
