@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import g
 
-from api import intake, links
+from api import intake, links, quotes
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of
@@ -22,7 +22,6 @@ from models.services.batches import NewBatch
 from models.services.pages import read_cursor, write_cursor
 from models.states import Status
 from schemas.generations import (
-    AcceptedBatchSchema,
     BatchRequestSchema,
     BatchRetriedSchema,
     BatchRetrySchema,
@@ -30,6 +29,8 @@ from schemas.generations import (
     BatchStatusSchema,
 )
 from schemas.jobs import ItemListSchema, ItemQuery
+from schemas.usage import BatchEstimateSchema, OpenedBatchSchema
+from tasks.quote import quote
 
 blueprint = Blueprint("batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk.")
 
@@ -38,7 +39,7 @@ ITEMS_SHOWN = 100
 
 @blueprint.post("")
 @blueprint.arguments(BatchRequestSchema)
-@blueprint.response(202, AcceptedBatchSchema)
+@blueprint.response(202, OpenedBatchSchema)
 def create(body: dict[str, Any]) -> Any:
     """Submit a batch.
 
@@ -50,9 +51,26 @@ def create(body: dict[str, Any]) -> Any:
     def make(session: db.Session) -> Answer:
         jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=skip_invalid)
         batch, first = batches.open_batch(session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id)
-        return Answer(AcceptedBatchSchema().dump(show_accepted(batch)), links.batch(batch.id), first)
+        takes = quote(session, g.owner_id, jobs, limit=options["max_cost_usd"], concurrent=options["max_concurrent"])
+        estimated = {
+            "estimated_cost_usd": quotes.show_cost(takes.cost),
+            "estimated_completion_time": quotes.completed_at(takes.seconds),
+        }
+        return Answer(OpenedBatchSchema().dump(show_accepted(batch) | estimated), links.batch(batch.id), first)
 
     return answer_once(make)
+
+
+@blueprint.post("/estimate")
+@blueprint.arguments(BatchRequestSchema)
+@blueprint.response(200, BatchEstimateSchema)
+def estimate(body: dict[str, Any]) -> Any:
+    """See what a batch would take and cost: same body, nothing stored, nobody asked."""
+    options = body["batch_options"]
+    with db.transaction() as session:
+        jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=options["skip_invalid"])
+        takes = quote(session, g.owner_id, jobs, limit=options["max_cost_usd"], concurrent=options["max_concurrent"])
+    return quotes.show_batch(takes, jobs)
 
 
 @blueprint.get("/<batch_id>")

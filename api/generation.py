@@ -8,7 +8,7 @@ from typing import Any
 from flask import g
 
 import settings
-from api import intake
+from api import intake, quotes
 from api.idempotency import Answer, answer_once
 from api.jobs import accept
 from api.json import Blueprint
@@ -17,7 +17,9 @@ from models.services import jobs, profiles
 from providers.choose import choose
 from schemas.generations import PreviewSchema, SingleSchema
 from schemas.jobs import AcceptedJobSchema
+from schemas.usage import SingleEstimateSchema
 from tasks import preview as previews
+from tasks.quote import quote
 
 blueprint = Blueprint("generation", __name__, url_prefix="/api/v2/generation", description="One card.")
 
@@ -35,6 +37,16 @@ def generate(body: dict[str, Any]) -> Any:
         return accept(job, [message])
 
     return answer_once(make)
+
+
+@blueprint.post("/estimate")
+@blueprint.arguments(SingleSchema)
+@blueprint.response(200, SingleEstimateSchema)
+def estimate(body: dict[str, Any]) -> Any:
+    """See what a generation would take and cost, stage by stage. Nothing is stored and nobody is asked."""
+    with db.transaction() as session:
+        takes = quote(session, g.owner_id, [intake.new_job(session, g.owner_id, body)])
+    return quotes.show_single(takes)
 
 
 @blueprint.post("/preview")

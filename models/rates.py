@@ -48,6 +48,11 @@ class Rates:
         dearest_out = max(self.completion, self.internal_reasoning or ZERO)
         return self.request + prompt * dearest_in + completion * dearest_out
 
+    def or_dearer(self, other: Rates) -> Rates:
+        """Return the dearer of each of the rates."""
+        dearer = {name: max(getattr(self, name) or ZERO, getattr(other, name) or ZERO) for name in NAMES}
+        return Rates(**dearer)
+
 
 def read_rates(pricing: Mapping[str, Any] | None, prompt_tokens: int = 0, at: datetime | None = None) -> Rates | None:
     """Return the rates of a price list for a call with so many prompt tokens at that moment (default: now).
@@ -79,6 +84,18 @@ def dearest(pricing: Mapping[str, Any] | None, prompt_tokens: int, at: datetime 
                 if rate is not None and rate > (getattr(now, name) or ZERO):
                     now = replace(now, **{name: rate})
     return now
+
+
+def cheapest(pricing: Mapping[str, Any] | None) -> Rates | None:
+    """Return rates below which no token costs: those of the cheapest hour, and every prompt read from the cache."""
+    plain = read_rates({name: rate for name, rate in pricing.items() if name != "overrides"}) if pricing else None
+    if plain is None or not pricing:
+        return None
+    lists = [pricing, *(one for one in pricing.get("overrides") or () if isinstance(one, Mapping))]
+    inward = (plain.prompt, *(_rate(one.get(name)) for one in lists for name in ("prompt", "input_cache_read")))
+    outward = (plain.completion, *(_rate(one.get("completion")) for one in lists))
+    least = [min((rate for rate in rates if rate), default=ZERO) for rates in (inward, outward)]
+    return Rates(least[0] if plain.prompt else ZERO, least[1] if plain.completion else ZERO)
 
 
 def per_token(per_million: Mapping[str, Decimal]) -> dict[str, str]:

@@ -53,11 +53,14 @@ class Seen:
     """What the ledger has seen a model cost, in its newest calls.
 
     ``prompt`` and ``completion``: dollars a token that were not exceeded; None where no call had a known cost.
-    ``mean``: dollars a call, of the same purpose where there is one. ``unpriced``: answers whose cost nobody knows.
+    ``least``: what no token fell short of; ``usual``: dollars a token, of all of them. ``mean``: dollars a call, of
+    the same purpose where there is one. ``unpriced``: answers whose cost nobody knows.
     """
 
     prompt: Decimal | None
     completion: Decimal | None
+    least: Decimal | None
+    usual: Decimal | None
     mean: Decimal | None
     unpriced: int
 
@@ -143,15 +146,20 @@ def look_back(session: Session, provider: str, model: str, purpose: str) -> Seen
             func.count().filter(known).label("known"),
             func.max(_each(cost, prompt + completion)).filter(known).label("prompt"),
             func.max(_each(cost, prompt / STEEPEST + completion)).filter(known).label("completion"),
+            func.min(_each(cost, prompt + completion * STEEPEST)).filter(known).label("least"),
+            (func.sum(cost).filter(known) / func.nullif(func.sum(prompt + completion).filter(known), 0)).label("usual"),
             func.avg(cost).filter(known & (newest.c.purpose == purpose)).label("same"),
             func.avg(cost).filter(known).label("any"),
             func.count().filter(~known & (newest.c.status == ANSWERED)).label("unpriced"),
         )
     ).one()
     if not row.known:
-        return Seen(None, None, None, row.unpriced)
+        return Seen(None, None, None, None, None, row.unpriced)
     mean = row.any if row.same is None else row.same
-    return Seen(row.prompt or Decimal(0), row.completion or Decimal(0), mean, row.unpriced)
+    prompt, completion, least, usual = (
+        getattr(row, name) or Decimal(0) for name in ("prompt", "completion", "least", "usual")
+    )
+    return Seen(prompt, completion, least, usual, mean, row.unpriced)
 
 
 def _each(cost: ColumnElement[Any], tokens: ColumnElement[Any]) -> ColumnElement[Any]:

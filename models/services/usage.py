@@ -19,7 +19,7 @@ from models.jobs import Job
 from models.states import Status
 from models.usage import DailyUsage
 
-JOBS_LOOKED_AT, LEAST_JOBS = 50, 3  # for how long a job takes
+JOBS_LOOKED_AT, CALLS_LOOKED_AT, LEAST_JOBS = 50, 1000, 3  # for how long a job takes, and how much it writes
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,29 @@ def mean_seconds(session: Session, owner_id: str, profile_id: str) -> float | No
     )
     row = session.execute(select(func.count(newest.c.seconds), func.avg(newest.c.seconds))).one()
     return float(row[1]) if row[0] >= LEAST_JOBS else None
+
+
+def learned(session: Session, owner_id: str, profile_id: str, models: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Return by purpose how long answers were (tokens), and how many calls a job made, on average.
+
+    Of the owner's newest calls to these models in completed jobs of a profile; nothing where these are too few.
+    """
+    newest = (
+        select(Call.purpose, Call.job_id, Call.completion_tokens)
+        .join(Job, Job.id == Call.job_id)
+        .where(Call.owner_id == owner_id, Call.asked_model.in_(models), Call.completion_tokens > 0)
+        .where(Job.profile_id == profile_id, Job.status == Status.COMPLETED)
+        .order_by(Call.finished_at.desc())
+        .limit(CALLS_LOOKED_AT)
+        .subquery()
+    )
+    jobs = session.scalar(select(func.count(newest.c.job_id.distinct()))) or 0
+    if jobs < LEAST_JOBS:
+        return {}
+    rows = session.execute(
+        select(newest.c.purpose, func.avg(newest.c.completion_tokens), func.count()).group_by(newest.c.purpose)
+    )
+    return {purpose: (float(writes), calls / jobs) for purpose, writes, calls in rows}
 
 
 def add_up(session: Session, owner_id: str, since: datetime) -> Used:
