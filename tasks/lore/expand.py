@@ -1,50 +1,61 @@
-"""The step `expand_lorebook`: find what the source names, have entries written, arrange them into a book."""
+"""The step `expand_lorebook`: find subjects, have entries written, check and arrange them into a book.
+
+find      subjects in code: what source and card name; further ones from the model where these are too few
+write     a few to a call; each answer is in the ledger before the next question
+mend      near-duplicates made one; what breaks a rule sent back once, then cut or dropped, with a line in the log
+arrange   every setting by rule, then tried in a chat: what does not fire, or not within the budget, is dropped
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from cards.card import Book, Card
-from cards.text import proper_nouns
+from cards.card import Book
+from cards.entry import OWN
 from models import db
 from models.db import Session
 from models.services import characters
-from providers.base import BadOutput, Completion, Prompt
-from tasks import prompts, replies
+from providers.base import BadOutput, Filtered, Truncated
+from tasks.lore import check, questions
 from tasks.lore.arrange import arrange
+from tasks.lore.candidates import OFTEN, Candidate, chosen, find_candidates, premise_of
+from tasks.lore.check import Loss
+from tasks.lore.draft import Draft, draft_of
+from tasks.lore.same import Named, covers, is_person
+from tasks.lore.task import Task
+from tasks.lore.write import BEGUN, WRITTEN, propose, write
 from tasks.work import Work
-from tasks.writing.shapes import CARD, ENTRIES
+from tasks.writing.mend import thresholds
 
-WRITTEN = 0.8
+MOST_WITHOUT = 50  # names that are noted as having no entry
 
 
 def work(work: Work) -> Book | None:
     """Write the lorebook; None when it was not asked for or the source gives it nothing to hold."""
-    most = int(work.option("lorebook_entries"))
-    if work.option("include_book") is False or most == 0:
+    if work.option("include_book") is False or not int(work.option("lorebook_entries") or 0):
         return None
     with db.transaction() as session:
         character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
         card = characters.load_card(session, character)
+    task = Task.of(work, card)
+    if not task.left:
+        work.log("info", f"The lorebook has {task.existing} entries already, and {task.most} are wanted at most.")
+        return card.book
     work.show(0.0, "finding what the source names")
-    prompt = entries_prompt(work, card, find_candidates(work.source, card.name, most), most)
-    work.show(0.1, "writing lorebook entries")
-    reply = _ask_for_entries(work, prompt)
-    work.show(WRITTEN, "arranging the lorebook")
-    book = joined(card.book, arrange(card.name, reply["entries"], most))
-    work.log("info", f"Wrote {len(book.entries) if book else 0} lorebook entries.")
+    found, subjects = find_subjects(work, task)
+    if not subjects and not task.whole:
+        work.log("info", "The source names nothing that a lorebook could hold.")
+        return card.book
+    work.show(BEGUN, f"0 of {len(subjects)} entries" if subjects else "writing entries")
+    drafts = _wanted(work, task, write(work, task, subjects))
+    work.show(WRITTEN, "checking the entries")
+    book = accept(work, task, mend(work, task, drafts))
+    book = _noted(work, book, found)
+    added = (len(book.entries) if book else 0) - task.existing
+    work.log("info", f"Wrote {added} lorebook entries.", shared=task.shared)
     return book
-
-
-def joined(there: Book | None, written: Book | None) -> Book | None:
-    """Return the book that an existing card brought, with the new entries that it has none of yet."""
-    if there is None or written is None:
-        return written or there
-    titles = {title.casefold() for entry in there.entries for title in (entry.name, entry.comment, *entry.keys)}
-    new = [entry for entry in written.entries if entry.name.casefold() not in titles]
-    return replace(there, entries=(*there.entries, *new))
 
 
 def save(session: Session, work: Work, book: Book | None) -> Mapping[str, Any]:
@@ -55,41 +66,105 @@ def save(session: Session, work: Work, book: Book | None) -> Mapping[str, Any]:
     return {"book_id": characters.save_book(session, character, book).id, "entries": len(book.entries)}
 
 
-def find_candidates(source: str, name: str, most: int) -> list[str]:
-    """Return the subjects that the source names, most important first, the character itself left out."""
-    own = name.casefold()
-    found = [
-        noun.name
-        for noun in proper_nouns(source)
-        if own not in {form.casefold() for form in (noun.name, *noun.aliases)} and noun.name.casefold() not in own
+def find_subjects(work: Work, task: Task) -> tuple[list[Candidate], list[Candidate]]:
+    """Return all names that were found, and the subjects to write about, most important first, the premise ahead.
+
+    Of a shared book they come from the source alone and leave nobody out: each card drops its own character later.
+    """
+    card = None if task.shared else task.card
+    found = find_candidates(task.source, card, own=() if task.shared else task.own, known=_there(task))
+    has_constant = any(entry.constant for entry in task.card.book.entries) if task.card.book else False
+    constants = 0 if has_constant or task.whole else task.constants
+    premise = premise_of(task.source, task.left, constants, task.categories)
+    subjects = [*premise, *chosen(found, task.left - len(premise), task.categories)]
+    return found, [*subjects, *propose(work, task, subjects)]
+
+
+def _there(task: Task) -> list[Named]:
+    """Return the subjects that the book of an existing card has entries for."""
+    entries = task.card.book.entries if task.card.book and not task.shared else ()
+    return [
+        Named(entry.name or entry.comment or entry.keys[0], entry.keys) for entry in entries if entry.keys or entry.name
     ]
-    return found[:most]
 
 
-def entries_prompt(work: Work, card: Card, candidates: list[str], most: int) -> Prompt:
-    """Return the question for the entries of a book."""
-    slots = {
-        "name": card.name,
-        "source": work.source,
-        "max_entries": most,
-        "candidates": "\n".join(f"- {candidate}" for candidate in candidates) or "- (whatever it names)",
-    }
-    known = asdict(card)
-    inputs = {
-        "source": work.source,
-        "card": {field: list(v) if isinstance(v := known[field], tuple) else v for field in CARD["properties"]},
-        "candidates": candidates,
-        "max_entries": most,
-    }
-    return prompts.render(work.claim.prompts, "write_entries", slots, ENTRIES, inputs)
+def _wanted(work: Work, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the drafts without those of other kinds than were asked for, and without the character's own."""
+    kept: list[Draft] = []
+    for draft in drafts:
+        if draft.category not in task.categories:
+            _tell(work, [Loss(draft.name, f"it is of the kind {draft.category}, which was not asked for")])
+        elif task.shared and (is_person(draft.subject, task.own) or covers(_there(task), draft.subject)):
+            work.log("info", f"{draft.name} is in the card, and has no entry.")
+        else:
+            kept.append(draft)
+    return kept
 
 
-def _ask_for_entries(work: Work, prompt: Prompt) -> dict[str, Any]:
-    """Ask, and once more if the answer has not the shape of a list of entries."""
-    sampling = work.sampling("lorebook_max_tokens")
-    completion: Completion = work.ask(prompt, sampling)
+def mend(work: Work, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the drafts that can be arranged: merged, sent back once where they break a rule, the rest cut in code."""
+    kept, lost = check.merged(drafts, task.card.name)
+    _tell(work, lost)
+    limits, known = thresholds(work), check.given(task)
+    for place, faults in check.problems(task, kept, limits, known).items() if task.repairs else ():
+        work.show(WRITTEN, f"mending {kept[place].name}")
+        mended = _ask_again(work, task, kept[place], faults, place)
+        if mended is not None:
+            kept[place] = mended
+    kept, lost, notes = check.settled(task, kept, limits, known)
+    for note in notes:
+        work.log("warning", f"Mended in code: {note}.")
+    _tell(work, lost)
+    return kept
+
+
+def _ask_again(work: Work, task: Task, draft: Draft, faults: Sequence[str], index: int) -> Draft | None:
+    """Return an entry anew; None, with a line in the log, when no answer could be had."""
+    work.log("warning", f"The entry {draft.name} is sent back.", faults=list(faults))
+    prompt = questions.repair_prompt(work.claim.prompts, task, draft, faults)
     try:
-        return replies.read_reply(completion.text, ENTRIES)
-    except BadOutput as fault:
-        work.log("warning", "The answer had the wrong shape and is asked for again.", reason=str(fault))
-    return replies.read_reply(work.ask(prompt, sampling, 1).text, ENTRIES)
+        answer = work.ask_for(prompt, work.sampling("lorebook_max_tokens"), index, shared=task.shared)
+    except (BadOutput, Truncated, Filtered) as fault:
+        work.log("warning", f"The mended entry {draft.name} cannot be had.", reason=str(fault))
+        return None
+    again = draft_of(answer.value, draft.subject)
+    return replace(again, premise=draft.premise, category=draft.category, keys=(*draft.keys, *again.keys))
+
+
+def accept(work: Work, task: Task, drafts: Sequence[Draft]) -> Book | None:
+    """Return the arranged book once nothing of it fails; what does is dropped, with a line in the log."""
+    kept = list(drafts)[: task.left]
+    _tell(work, [Loss(draft.name, f"{task.left} entries are wanted at most") for draft in drafts[task.left :]])
+    limits = thresholds(work)
+    while True:
+        book, lost = arrange(task, kept, task.card.book)
+        _tell(work, [Loss(draft.name, "no key of its own is left for it") for draft in lost])
+        if book is None:
+            return None
+        kept = [draft for draft in kept if draft not in lost]
+        failed = check.failures(task, book, {draft.name for draft in kept}, limits)
+        if not failed:
+            return book
+        _tell(work, failed)
+        names = {loss.name for loss in failed}
+        kept = [draft for draft in kept if draft.name not in names]
+
+
+def _tell(work: Work, lost: Sequence[Loss]) -> None:
+    for loss in lost:
+        work.log("warning", f"The entry {loss.name} is left out: {loss.why}.")
+
+
+def _noted(work: Work, book: Book | None, found: Sequence[Candidate]) -> Book | None:
+    """Return the book with the names that come up often and have no entry noted in it (B08), and tell the job's log."""
+    if book is None:
+        return None
+    entries = [Named(entry.name, entry.keys) for entry in book.entries]
+    names = [one.name for one in found if one.mentions >= OFTEN and not covers(entries, one)][:MOST_WITHOUT]
+    if not names:
+        return book
+    work.log("info", "Named often, and without an entry.", names=names)
+    own = book.extensions.get(OWN)
+    kept = dict(own) if isinstance(own, Mapping) else {}
+    noted = list(dict.fromkeys([*kept.get("no_entry", ()), *names]))
+    return replace(book, extensions={**book.extensions, OWN: {**kept, "no_entry": noted}})

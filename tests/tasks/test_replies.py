@@ -1,4 +1,4 @@
-"""Reading replies, filling prompts, arranging lore: pure parts of the steps."""
+"""Reading replies and filling prompts: pure parts of the steps."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from providers.base import BadOutput
 from tasks import prompts, replies
 from tasks.errors import StepFailed
-from tasks.lore.arrange import arrange, choose_keys
-from tasks.writing.shapes import CARD, ENTRIES
+from tasks.lore.shapes import ENTRIES
+from tasks.writing.shapes import CARD
 from tests.model_server import CARD as REPLY
 
 
@@ -62,8 +62,8 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_a_category_is_one_of_those_asked_for() -> None:
-    entry = {"name": "x", "keys": ["x"], "content": "y", "category": "song", "constant": False}
-    with pytest.raises(BadOutput, match="none of place, person"):
+    entry = {"name": "x", "keys": ["x"], "content": "y", "category": "song"}
+    with pytest.raises(BadOutput, match="none of world, event"):
         replies.read_reply(json.dumps({"entries": [entry]}), ENTRIES)
 
 
@@ -77,36 +77,3 @@ def test_slots_are_filled_by_value_and_never_run() -> None:
 def test_a_template_that_cannot_be_filled_says_which_slots_there_are(template: str) -> None:
     with pytest.raises(StepFailed, match="Its slots are: source"):
         prompts.render({"system": "s", "write_card": template}, "write_card", {"source": "x"}, CARD, {})
-
-
-def entry(
-    name: str, category: str = "place", *, constant: bool = False, keys: tuple[str, ...] = ()
-) -> dict[str, object]:
-    return {"name": name, "keys": list(keys), "content": f"{name} is.", "category": category, "constant": constant}
-
-
-def test_no_key_fires_two_entries_nor_for_the_character_itself() -> None:
-    book = arrange("Ondine", [entry("Gull Rock", keys=("rock", "Ondine")), entry("The Rock", keys=("ROCK",))], 9)
-    assert book is not None
-    assert [e.keys for e in book.entries] == [("Gull Rock", "rock"), ("The Rock",)]
-
-
-def test_keys_have_no_commas_and_are_long_enough() -> None:
-    assert choose_keys(["mist, fog", " of ", "桜", "x" * 61, "Mist"], set()) == ["mist", "fog", "桜"]
-
-
-def test_one_constant_stands_first_and_the_rest_in_tiers() -> None:
-    written = [entry("Sword", "thing"), entry("Realm", "world", constant=True), entry("Age", "world", constant=True)]
-    book = arrange("Galahad", [*written, entry("Keep", "place")], 9)
-    assert book is not None
-    assert [(e.name, e.constant) for e in book.entries] == [
-        ("Realm", True),
-        ("Age", False),
-        ("Keep", False),
-        ("Sword", False),
-    ]
-    assert sorted(e.insertion_order for e in book.entries) == [e.insertion_order for e in book.entries]
-
-
-def test_an_entry_that_nothing_could_bring_up_is_left_out() -> None:
-    assert arrange("Galahad", [entry("Galahad", "person")], 9) is None
