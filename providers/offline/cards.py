@@ -9,6 +9,7 @@ from typing import Any
 
 from providers.offline.dialogue import write_examples
 from providers.offline.fields import (
+    SPARE_TAGS,
     Sorted,
     sort_lines,
     write_description,
@@ -108,14 +109,24 @@ def write_anew(source: Source, fields: Sequence[str], wish: Wish) -> CardTable:
         written = _written(source, left, Wish(**others))
         result.update((name, written[name]) for name in left if _differs(written[name], card.get(name)))
         if turn == TURNS:
-            result.update((name, written[name]) for name in left if name not in result)
+            result.update((name, _reworded(source, name, written[name])) for name in left if name not in result)
     return result
+
+
+def _reworded(source: Source, name: str, value: Any) -> Any:
+    """What the source gives only one text for, with a sentence or a tag of the writer's own."""
+    if name == "tags":
+        return [*value[:-1], *(tag for tag in reversed(SPARE_TAGS) if tag not in value)][: max(4, len(value))]
+    added = bare_text(source, name)
+    if name in ("name", "creator_notes", "system_prompt", "post_history_instructions") or added in value:
+        return value
+    return f"{value} {added}" if name in TEXTS else added
 
 
 def _differs(new: Any, old: Any) -> bool:
     if isinstance(new, str):
         return bool(new.strip()) and " ".join(new.split()) != " ".join(str(old or "").split())
-    return not set(new) & set(old or ()) if new and old else list(new) != list(old or ())
+    return set(new) != set(old or ())
 
 
 def repair_field(source: Source, path: str, wish: Wish) -> Any:

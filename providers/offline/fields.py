@@ -11,9 +11,10 @@ from providers.offline.lists import Table, count_cues, templates, words
 from providers.offline.notes import and_list, ended, lower_first, with_article
 from providers.offline.prose import compose, with_macro
 from providers.offline.reading import Line, Source, in_section
+from providers.offline.tidy import tidied
 
 BUDGETS = {"description": 260, "personality": 170, "scenario": 130}  # words
-ENOUGH = {"description": 55, "personality": 12, "scenario": 8}
+ENOUGH = {"description": 40, "personality": 12, "scenario": 8}
 MAX_TAGS = 8
 LINKED = re.compile(r"(?:So|But|And|Or|Yet|Por eso|Pero|Y|Mais|Et|Aber|Und|Denn|Doch|Ma|E|Mas)[ ,]")
 PORTRAIT = re.compile(
@@ -68,7 +69,7 @@ def sort_lines(source: Source, turn: int = 0, size: float = 1.0) -> Sorted:
     _balance(homes, source)
     scenario, scenes = _situation(homes, source, turn)
     chosen = {field: _within(homes[field], field, source, turn, size) for field in ("description", "personality")}
-    _shift(chosen, scenario)
+    _shift(chosen, scenario, source)
     return Sorted(tuple(chosen["description"]), tuple(chosen["personality"]), tuple(scenario), tuple(scenes))
 
 
@@ -91,15 +92,16 @@ def _as_told(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _shift(chosen: dict[str, list[Line]], scenario: list[Line]) -> None:
+def _shift(chosen: dict[str, list[Line]], scenario: list[Line], source: Source) -> None:
     """Let the description carry the card: what the personality has too much of moves there, then goes."""
 
     def size(lines: list[Line]) -> int:
         return sum(len(line.text) for line in lines)
 
     own = chosen["description"]
-    while len(chosen["personality"]) > 1 and size(own) < 0.8 * (size(chosen["personality"]) + size(scenario)):
-        line = chosen["personality"].pop(0)
+    while len(chosen["personality"]) > 1 and size(own) < 0.7 * (size(chosen["personality"]) + size(scenario)):
+        line = min(chosen["personality"], key=lambda one: (_score(one, "personality", source), one.place))
+        chosen["personality"].remove(line)
         own.append(line)
     own.sort(key=lambda line: line.place)
     while len(scenario) > 1 and size(own) < 0.7 * (size(chosen["personality"]) + size(scenario)):
@@ -134,7 +136,7 @@ def _home_of_own(line: Line, source: Source) -> str:
     if scores["scenario"] > 1 or (scores["scenario"] and not scores["description"] + scores["personality"]):
         return "scenario"
     if not source.is_main(line.about) and not line.note:
-        return "world" if line.about else "description"
+        return "world"
     shows = scores["personality"] and scores["personality"] >= scores["description"] and line.place
     if AGED.search(line.text) and scores["personality"] < 3:
         return "description"
@@ -187,6 +189,9 @@ def _fill(about: list[Line], spare: list[Line]) -> list[Line]:
     return taken
 
 
+ENOUGH_NOW = 120  # characters on what is going on now
+
+
 def _situation(homes: dict[str, list[Line]], source: Source, turn: int) -> tuple[list[Line], list[Line]]:
     """The scenario's lines, and those kept back to open greetings with."""
     now = homes["scenario"]
@@ -194,7 +199,9 @@ def _situation(homes: dict[str, list[Line]], source: Source, turn: int) -> tuple
     around = [line for line in homes["world"] if _is_setting(line, source)]
     near = [line for line in around if line.about in named_now] or ([] if now else around)
     scenes = _pick_scenes(around, source)
-    chosen = now + [line for line in near if line not in scenes][: max(1, 4 - len(now))]
+    # What the scenario takes of the world around, the lorebook cannot tell.
+    room = 0 if sum(len(line.text) for line in now) > ENOUGH_NOW else 2 - min(1, len(now))
+    chosen = now + [line for line in near if line not in scenes][:room]
     if not chosen and len(scenes) > 1:
         chosen = [scenes.pop()]
     return _within(chosen, "scenario", source, turn), scenes
@@ -272,7 +279,7 @@ def _varied(lines: list[Line], source: Source) -> list[Line]:
     for line in lines:
         opening = " ".join(re.findall(r"[\w'’]+", line.text.casefold())[:3])
         counted[opening] += 1
-        if counted[opening] <= MOST_ALIKE or line.note:
+        if counted[opening] <= MOST_ALIKE:
             kept.append(line)
     return kept
 
@@ -289,7 +296,7 @@ def write_description(parts: Sorted, source: Source, turn: int = 0) -> str:
     # Whom the card is about comes first; what is said of others around them follows.
     text = "\n\n".join(part for part in (compose(own, source), compose(rest, source)) if part)
     if not text:
-        words_ = " ".join(source.text.split()[:120])
+        words_ = tidied(" ".join(source.text.split()[:120]))
         text = ended(words_) if re.search(r"\w", words_) else _fallback(source, "blank", turn)
     return text if _says_enough(text) else f"{text} {_fallback(source, 'open', turn)}".strip()
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cards.rules.wording import shingles
 from cards.text import ProperNoun, estimate_tokens
 from cards.text_blocks import stop_words, word_list
-from providers.offline.fields import leans_on_another
+from providers.offline.fields import leans_on_another, reads_as_prose
+from providers.offline.guard import usable
 from providers.offline.lists import count_cues
 from providers.offline.prose import standing_alone
 from providers.offline.reading import Line, Source
@@ -16,7 +18,11 @@ from providers.offline.reading import Line, Source
 MAX_SENTENCES = 6
 MAX_TOKENS = 220
 MAX_KEYS = 5
-MIN_OWN = 3  # entries, below which a name is taken that has nothing but a sentence of somebody else's
+MOST_KEYS = 8  # with those of names that have no entry of their own
+OFTEN = 3  # mentions, from which on a name gets an entry even if the card says the same
+RUN = 5  # words in a row
+MOST_KNOWN = 0.4  # of a sentence's runs: then the card has it
+YOU = re.compile(r"\{\{user\}\}", re.IGNORECASE)
 CATEGORIES = {"person": "person", "place": "place", "faction": "faction", "thing": "thing", "unknown": "thing"}
 CASELESS = {"ja", "zh", "ko"}
 
@@ -24,24 +30,94 @@ EntryTable = dict[str, Any]
 
 
 def write_entries(source: Source, card: Mapping[str, Any], candidates: Sequence[str], limit: int) -> list[EntryTable]:
-    """Up to ``limit`` entries for ``candidates`` (none given: whatever the source names), and one for its world."""
+    """Up to ``limit`` entries for ``candidates`` (none given: whatever the source names), and one for its world.
+
+    A sentence goes into one entry, and into none where the card has it: a name without any sentence left becomes a
+    key of the entry that speaks of it.
+    """
     if limit < 1:
         return []
-    written = " ".join(str(card.get(field, "")) for field in ("description", "personality", "scenario"))
-    taken = {form.casefold() for form in source.forms} | {str(card.get("name", "")).casefold()}
-    entries: list[EntryTable] = []
-    told: set[int] = set()
-    for noun in _subjects(source, candidates):
-        if not candidates and noun.count < 3 and len(entries) >= MIN_OWN and _is_told(noun, source, told, written):
-            continue
-        entry = _entry(noun, source, written, taken, told)
-        if entry and len(entries) < limit:
-            entries.append(entry)
-            taken.update(key.casefold() for key in entry["keys"])
-    world = _world(source, written, told)
-    if world and len(entries) < limit:
-        entries.insert(0, world)
-    return entries
+    subjects = _subjects(source, candidates)
+    pages = _Pages(source, card, subjects)
+    for group in (
+        [noun for noun in subjects if noun.count >= OFTEN],
+        [noun for noun in subjects if noun.count < OFTEN],
+    ):
+        homeless = [noun for noun in group if len(pages.entries) >= limit or not pages.add(noun, pages.fresh(noun))]
+        for noun in homeless:
+            if not pages.adopt(noun) and noun.count >= OFTEN and len(pages.entries) < limit:
+                pages.add(noun, pages.about(noun))
+    world = _world(source, pages)
+    if world and len(pages.entries) < limit:
+        pages.entries.insert(0, world)
+    return usable(pages.entries)
+
+
+class _Pages:
+    """The entries so far, and which sentences of the source are told already, in them or in the card."""
+
+    def __init__(self, source: Source, card: Mapping[str, Any], subjects: Sequence[ProperNoun]) -> None:
+        self.source = source
+        self.entries: list[EntryTable] = []
+        self.taken = {form.casefold() for form in source.forms} | {str(card.get("name", "")).casefold()}
+        written = "\n".join(str(card.get(field, "")) for field in ("description", "personality", "scenario"))
+        self.runs = shingles(written.replace("{{char}}", source.name), RUN)
+        self.lines = [line for line in source.lines if not line.spoken and reads_as_prose(line.text)]
+        self.mentions = {noun.name: self._mentions(noun) for noun in subjects}
+        self.names = set(self.mentions)
+        self.told: dict[int, EntryTable] = {}
+
+    def _mentions(self, noun: ProperNoun) -> list[Line]:
+        pattern = _mention(noun, self.source)
+        return [
+            line
+            for line in self.lines
+            if (pattern.search(line.text) or (line.follows and line.about == noun.name))
+            and (line.about or not leans_on_another(line, self.source))
+            and not YOU.search(line.text)
+        ]
+
+    def in_card(self, line: Line) -> bool:
+        """Whether the card says most of the sentence."""
+        own = shingles(line.text, RUN)
+        return bool(own) and len(own & self.runs) > MOST_KNOWN * len(own)
+
+    def about(self, noun: ProperNoun) -> list[Line]:
+        """Sentences that name the noun or go on about it, those about it first."""
+        holding = self.mentions[noun.name]
+        own = [line for line in holding if line.about == noun.name]
+        return [*own, *(line for line in holding if line not in own)]
+
+    def fresh(self, noun: ProperNoun) -> list[Line]:
+        """Those of them that nothing tells yet, and that are not about something else with an entry of its own."""
+        others = self.names - {noun.name}
+        return [
+            line
+            for line in self.about(noun)
+            if line.place not in self.told and line.about not in others and not self.in_card(line)
+        ]
+
+    def add(self, noun: ProperNoun, lines: list[Line]) -> bool:
+        """Write an entry on the noun from the lines, if they make one."""
+        entry = _entry(noun, self.source, lines[:MAX_SENTENCES], self.taken)
+        if entry is None or any(entry["content"] == other["content"] for other in self.entries):
+            return False
+        self.entries.append(entry)
+        self.told.update((line.place, entry) for line in lines[:MAX_SENTENCES])
+        self.taken.update(key.casefold() for key in entry["keys"])
+        return True
+
+    def adopt(self, noun: ProperNoun) -> bool:
+        """Make the noun's name a key of the entry that speaks of it."""
+        entry = next((self.told[line.place] for line in self.about(noun) if line.place in self.told), None)
+        if entry is None or len(entry["keys"]) >= MOST_KEYS:
+            return False
+        keys = [key for key in _keys(noun, self.source, self.taken) if key in entry["content"]][:1]
+        if not keys and noun.count >= OFTEN:
+            keys = _keys(noun, self.source, self.taken)[:1]
+        entry["keys"] += keys
+        self.taken.update(key.casefold() for key in keys)
+        return bool(keys)
 
 
 def _subjects(source: Source, candidates: Sequence[str]) -> list[ProperNoun]:
@@ -61,33 +137,31 @@ def _subjects(source: Source, candidates: Sequence[str]) -> list[ProperNoun]:
     return found
 
 
-def _is_told(noun: ProperNoun, source: Source, told: set[int], written: str) -> bool:
-    """Whether all that is said of the noun stands in the card or in another entry already."""
-    pattern = _mention(noun, source)
-    about = [line for line in source.lines if not line.spoken and pattern.search(line.text)]
-    return all(line.place in told or line.text in written for line in about)
-
-
 def _is_main(noun: ProperNoun, source: Source) -> bool:
     return any(source.is_main(form) for form in (noun.name, *noun.aliases))
 
 
-def _entry(noun: ProperNoun, source: Source, written: str, taken: set[str], told: set[int]) -> EntryTable | None:
-    lines = _lines_about(noun, source, written)
+def _entry(noun: ProperNoun, source: Source, lines: list[Line], taken: set[str]) -> EntryTable | None:
     keys = _keys(noun, source, taken)
-    if not lines or not keys:
-        return None
-    content = _content(lines, noun, source)
+    content = _content(lines, noun, source) if lines and keys else ""
     if not content:
         return None
-    told.update(line.place for line in lines)
+    keys += [alias for alias in _called(content) if alias.casefold() not in taken and alias not in keys]
     return {
         "name": noun.name,
-        "keys": keys,
+        "keys": keys[:MAX_KEYS],
         "content": content,
         "category": _category(noun),
         "constant": False,
     }
+
+
+CALLED = re.compile(r"(?:known as|called|nicknamed) (?:the )?[\"“']?((?:[A-Z][\w'’-]+)(?: [A-Z][\w'’-]+){0,2})")
+
+
+def _called(content: str) -> list[str]:
+    """What the entry says that something is called: people will call it so (lint L06)."""
+    return [match[1] for match in CALLED.finditer(content)][:2]
 
 
 def _category(noun: ProperNoun) -> str:
@@ -95,27 +169,6 @@ def _category(noun: ProperNoun) -> str:
     if noun.kind == "thing" and {words[0], words[-1]} & word_list("events_are"):
         return "event"
     return CATEGORIES[noun.kind]
-
-
-def _lines_about(noun: ProperNoun, source: Source, written: str) -> list[Line]:
-    """Sentences that name the noun or go on about it: those about it first, those the card has already last."""
-    pattern = _mention(noun, source)
-    holding = [
-        line
-        for line in source.lines
-        if not line.spoken
-        and (line.about or not leans_on_another(line, source))
-        and (pattern.search(line.text) or (line.follows and line.about == noun.name))
-    ]
-    own = [line for line in holding if line.about == noun.name]
-    fresh = [line for line in holding if line.text not in written]
-    # The sentence that names it opens the entry even where the card has it too; what follows is to be new.
-    lead = next((line for line in own if not line.follows), None)
-    chosen = [line for line in own if line in fresh or line is lead] or own
-    chosen += [line for line in fresh if line not in chosen]
-    if not chosen:
-        chosen = holding[:2]
-    return chosen[:MAX_SENTENCES]
 
 
 def _mention(noun: ProperNoun, source: Source) -> re.Pattern[str]:
@@ -142,7 +195,7 @@ def _content(lines: list[Line], noun: ProperNoun, source: Source) -> str:
     for line in ordered:
         following = before is not None and line.place == before.place + 1
         text = standing_alone(line, source, before=before if following else None)
-        if line.follows and not line.about:
+        if (line.follows and not line.about) or estimate_tokens(text) > MAX_TOKENS:
             continue
         if estimate_tokens(" ".join([*sentences, text])) > MAX_TOKENS and sentences:
             break
@@ -221,7 +274,7 @@ def _second_form(noun: ProperNoun, key: str, source: Source) -> list[str]:
 # --- world ------------------------------------------------------------------------------------------------------
 
 
-def _world(source: Source, written: str, told: set[int]) -> EntryTable | None:
+def _world(source: Source, pages: _Pages) -> EntryTable | None:
     """One constant entry on the setting, where the source has at least two sentences on it that no entry has."""
     fit = [
         line
@@ -231,8 +284,9 @@ def _world(source: Source, written: str, told: set[int]) -> EntryTable | None:
         and not line.note
         and not source.is_main(line.about)
         and count_cues(line.text, source.code, "world") > 1
-        and line.text not in written
-        and line.place not in told
+        and line.place not in pages.told
+        and not pages.in_card(line)
+        and reads_as_prose(line.text)
     ]
     if len(fit) < 2:
         return None

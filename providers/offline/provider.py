@@ -102,9 +102,11 @@ def _reading(source: str, name: str) -> Source:
 def _wish(inputs: Mapping[str, Any]) -> Wish:
     said = str(inputs.get("instruction") or "")
     greetings = inputs.get("greetings")
+    if greetings is None:
+        greetings = len((inputs.get("card") or {}).get("alternate_greetings") or ()) or 1
     problems = tuple(_strings(inputs.get("problems")))
     return Wish(
-        greetings=1 if greetings is None else int(greetings),
+        greetings=int(greetings),
         group_greetings=int(inputs.get("group_greetings") or 0),
         tags=int(inputs["tag_count"]) if inputs.get("tag_count") else None,
         blocks=int(inputs["example_blocks"]) if inputs.get("example_blocks") else None,

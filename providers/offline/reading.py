@@ -149,7 +149,7 @@ def is_somebody(main: str, nouns: tuple[ProperNoun, ...], parts: list[Block], te
     if PRONOUN.search(about) or (noun and noun.kind == "person" and not main.isupper()):
         return True
     top = parts[0].text if parts and parts[0].kind == "heading" else ""
-    return noun is None or top.casefold() == main.casefold() or len(parts) < 12
+    return top.casefold() == main.casefold() or len(parts) < 12
 
 
 def _forms(main: str, nouns: tuple[ProperNoun, ...]) -> tuple[str, ...]:
