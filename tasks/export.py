@@ -19,6 +19,7 @@ from models.db import Session
 from models.services import artifacts, batches, calls, characters
 from models.services.artifacts import File
 from tasks.errors import StepFailed
+from tasks.lore.arrange import without_evidence
 from tasks.work import Work
 
 BOOKS = ("worldinfo", "character_book", "lorebook_v3")  # formats that hold nothing but the lorebook
@@ -62,6 +63,7 @@ def as_asked(work: Work, card: Card, format_name: str) -> Card:
         card = replace(card, book=None)
     if work.option("provenance") is False:
         card = replace(card, extensions={name: v for name, v in card.extensions.items() if name != "cardforge"})
+        card = replace(card, book=without_evidence(card.book) if card.book else None)
     return card
 
 

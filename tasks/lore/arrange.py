@@ -11,7 +11,7 @@ the rest  probability 100, depth 4, no group: SillyTavern's defaults, written in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ BACKGROUND = frozenset({"world", "event", "faction", "place"})
 FIRST, LAST = 90, 10  # priorities of the most and the least important entry that is not constant
 SHARE = float(LIMITS["book"]["sample_share"])  # of the card's texts, from which an entry is as good as constant
 SAMPLES = int(LIMITS["book"]["sample_least"])
+EVIDENCE = ("source", "card")  # in our corner of an entry's extensions: spans of the source, or fields of the card
 OF_BUDGET = float(LIMITS["book"]["constants_of_budget"])
 
 
@@ -136,6 +137,20 @@ def _entry(task: Task, draft: Draft, keys: Keys, constant: bool, place: int, cou
         category=category,
         extensions=_extensions(task, draft, keys, constant),
     )
+
+
+def without_evidence(book: Book) -> Book:
+    """Return the book without what its entries say of where they come from."""
+    return replace(book, entries=tuple(map(_without_evidence, book.entries)))
+
+
+def _without_evidence(entry: Entry) -> Entry:
+    own = entry.extensions.get(OWN)
+    if not isinstance(own, Mapping):
+        return entry
+    rest = {name: value for name, value in own.items() if name not in EVIDENCE}
+    extensions = {name: value for name, value in entry.extensions.items() if name != OWN}
+    return replace(entry, extensions=extensions | ({OWN: rest} if rest else {}))
 
 
 def _extensions(task: Task, draft: Draft, keys: Keys, constant: bool) -> dict[str, Any]:

@@ -65,15 +65,15 @@ def plain_words(texts: Iterable[str]) -> Counter[str]:
 
 def choose_keys(drafts: Sequence[Draft], world: World) -> list[Keys]:
     """Return the keys of each draft, in its place; those without any cannot fire."""
-    taken = {key.casefold() for key in world.taken}
+    taken = set(map(_folded, world.taken))
     bad = _refused(world)
     offered = [_offers(draft, drafts, world) for draft in drafts]
     chosen = [Keys() for _ in drafts]
     for round_ in range(3):
         for keys, offers in zip(chosen, offered, strict=True):
             for key in offers[round_]:
-                folded = key.casefold()
-                refused = folded in taken or folded in bad or " ".join(bare(key)) in bad
+                folded = _folded(key)
+                refused = folded in taken or key.casefold() in bad or " ".join(bare(key)) in bad
                 if _fits(key) and not refused and len(keys.primary) < MOST:
                     keys.primary.append(key)
                     taken.add(folded)
@@ -87,6 +87,11 @@ def _refused(world: World) -> set[str]:
     """Return what no entry may hang on: common words, and the character's names, which front ends put everywhere."""
     own = {part for name in world.own for part in (name.casefold(), " ".join(core(name)), *bare(name))}
     return set(common_words(world.code)) | word_list("titles") | word_list("articles") | own
+
+
+def _folded(key: str) -> str:
+    """Return a key as it is compared with others: "the beacon" and "Beacon" fire on the same."""
+    return " ".join(core(key)) or key.casefold()
 
 
 def _fits(key: str) -> bool:

@@ -67,7 +67,7 @@ def same_name(one: str, other: str) -> bool:
 def short_for(short: str, full: str) -> bool:
     """Whether one name is a part of another that people use for it: "Voss" and "Mara Voss", "the Ashen Vow".
 
-    Not every part is: "Karst" is not short for "Duke of Karst", nor "Gull Rock" for "Gull Rock Lighthouse".
+    Not every part is: "Karst" is not short for "Duke of Karst", nor "Gull Rock" for "Gull Rock Tower".
     """
     part, whole = bare(short), bare(full)
     if not 0 < len(part) < len(whole):

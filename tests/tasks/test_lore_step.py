@@ -160,9 +160,7 @@ def test_an_entry_repeats_nothing_of_the_card(desk: Desk) -> None:
 
 
 def test_entries_that_say_the_same_become_one(desk: Desk) -> None:
-    same = (
-        "Candle Stair and the Drowned Chapel under it belong to the river, which rises there at low tide."
-    )
+    same = "Candle Stair and the Drowned Chapel under it belong to the river, which rises there at low tide."
 
     def write(_: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]:
         both = ("Candle Stair", "Drowned Chapel")

@@ -195,7 +195,7 @@ TRIED: Mapping[str, tuple[Any, Probe]] = {
     "greeting_words": (99, in_prompts("about 99 words")),
     "greeting_ideas": (["in the rain"], in_prompts("so: in the rain.")),
     "include_book": (False, in_book("name")),
-    "lorebook_entries": (1, in_book("entries")),
+    "lorebook_entries": (1, lambda studio, options: _lore(studio, options, "messages")),
     "lorebook_max_tokens": (888, lambda studio, options: _lore(studio, options, "max_tokens")),
     "entries_per_call": (1, lambda studio, options: purposes(studio, options, steps=2).count("write_entries")),
     "entry_words": (33, in_prompts("33 words")),
@@ -221,7 +221,7 @@ TRIED: Mapping[str, tuple[Any, Probe]] = {
     "format": (["v1", "yaml"], lambda studio, options: sorted(files(studio, options))),
     "portrait_style": ("poster", picture),
     "embed_book": (False, lambda studio, options: "character_book" in str(plain(studio, options))),
-    "provenance": (False, lambda studio, options: "cardforge" in str(plain(studio, options))),
+    "provenance": (False, lambda studio, options: "job_id" in str(plain(studio, options))),
     "front_ends": (["agnai"], loss_report),
 }
 # Tried elsewhere, where what they need is: OpenRouter's own fields, other models, batches, files by name.
