@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as ReadTimeout
 
@@ -33,6 +34,7 @@ CLOSING_SECONDS = 1  # from the last event to the end of the stream, for its con
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 LEAST_TOKENS = 256  # a cap that a server lowers below this is of no use
 MOST_LESSONS = 16  # refusals of one question that are learned from; each changes the next request
+SHORTEST_SECRET = 12  # characters; what is shorter ("ollama", "none") only fills the field
 CONNECTIONS = 500  # one worker process holds hundreds of calls in flight; each keeps its connection
 
 
@@ -144,7 +146,7 @@ class OpenAIProvider:
         cancelled: Callable[[], bool],
         until: float,
     ) -> Completion:
-        """Put the question once; the fault that it ends in has its usage and no key in it."""
+        """Put the question once; what comes of it has no key in it, and a fault has its usage."""
         left = max(0.01, until - time.monotonic())
         # A whole answer is silent until it is written.
         call = watch.Call(self.name, cancelled, deadline=left, silence=self._silence if sampling.stream else left)
@@ -159,19 +161,8 @@ class OpenAIProvider:
             if fault is error:
                 raise
             raise fault from error
-        try:
-            return self._clean(read_completion(status, headers, content, charges=self._charges, wanted=wanted))
-        except Fault as fault:
-            fault.args = (self._without_key(str(fault)),)
-            raise
-
-    def _clean(self, completion: Completion) -> Completion:
-        """Return a completion without our key, which a server may quote anywhere."""
-        return replace(
-            completion,
-            text=self._without_key(completion.text),
-            model=self._without_key(completion.model),
-            response_id=self._without_key(completion.response_id),
+        return read_completion(
+            status, self._without_key(headers), self._without_key(content), charges=self._charges, wanted=wanted
         )
 
     def _exchange(
@@ -242,9 +233,18 @@ class OpenAIProvider:
             return read_usage({"usage": stream.usage}, charges=self._charges)
         return Usage(cost_basis="unknown") if call.sent else None
 
-    def _without_key(self, text: str) -> str:
-        """Some servers quote the refused key in their message."""
-        return text.replace(self._key, "[key]") if self._key else text
+    def _without_key(self, said: Any) -> Any:
+        """Return what a server said without our key: some quote it, in errors, headers, anywhere."""
+        if len(self._key) < SHORTEST_SECRET:
+            return said
+        if isinstance(said, bytes):
+            return said.replace(self._key.encode(), b"[key]")
+        if isinstance(said, str):
+            return said.replace(self._key, "[key]")
+        if isinstance(said, Mapping):
+            clean = {name: self._without_key(value) for name, value in said.items()}
+            return CaseInsensitiveDict(clean) if isinstance(said, CaseInsensitiveDict) else clean
+        return [self._without_key(part) for part in said] if isinstance(said, list) else said
 
 
 class _Bearer(AuthBase):
