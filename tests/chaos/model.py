@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.model_server import CARD, ENTRIES
+from tests.model_writer import read_request, write
 
 TOKEN = Decimal("0.00002")  # dollars; leaves five decimals for the number of the call
 ORDINAL = Decimal("0.0000000001")
@@ -122,7 +122,7 @@ class Model:
             return True
         return await self.chat(asked, reader, writer)
 
-    def draw(self, digest: str, purpose: str) -> str | None:
+    def draw(self, digest: str, asked_again: bool) -> str | None:
         """Decide on a fault: by seed, question and how often it was asked, whatever the order of the calls."""
         self.asked[digest] += 1
         tried = self.asked[digest]
@@ -131,8 +131,8 @@ class Model:
             return None
         fault = dice.choices(list(FAULTS), list(FAULTS.values()))[0]
         if fault == "garbage":
-            # The product asks once more after an answer of the wrong shape, and then gives up, as it should.
-            if digest in self.spoilt or purpose == "repair_card":
+            # The product asks again so many times after an answer of the wrong shape, and then gives up, as it should.
+            if digest in self.spoilt or asked_again:
                 return "503"
             self.spoilt.add(digest)
         return fault
@@ -140,10 +140,10 @@ class Model:
     async def chat(self, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         self.calls += 1
         digest = hashlib.sha256(json.dumps(asked["messages"], sort_keys=True).encode()).hexdigest()[:24]
-        purpose = asked["response_format"]["json_schema"]["name"]
+        wanted = read_request(asked)
         prompt = sum(len(message["content"]) for message in asked["messages"]) // 4
-        fault = self.draw(digest, purpose)
-        call = Call(self.calls, digest, purpose, bool(asked.get("stream")), fault, time.time(), prompt)
+        fault = self.draw(digest, len(asked["messages"]) > 2)
+        call = Call(self.calls, digest, wanted.purpose, bool(asked.get("stream")), fault, time.time(), prompt)
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         try:
@@ -162,7 +162,7 @@ class Model:
         self, call: Call, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Write the answer, or what the drawn fault makes of it."""
-        text = json.dumps(ENTRIES if call.purpose == "write_entries" else CARD)
+        text = json.dumps(write(call.purpose, read_request(asked).schema))
         if call.fault == "garbage":
             text = "I am sorry, here is your card: {name"
         if call.fault == "empty":

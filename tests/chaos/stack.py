@@ -461,7 +461,7 @@ class Stack:
         generations = [
             {
                 "source_material": f"Ondine Marsh keeps the lamp of Gull Rock, {mark} night number {n}.",
-                "options": {"format": ["v2"], **(options or {})},
+                "options": {"format": ["v2"], "passes": "one", **(options or {})},
             }
             for n in range(1, items + 1)
         ]

@@ -23,7 +23,7 @@ def new_job(**changes: Any) -> NewJob:
         "steps": STEPS,
         "profile_id": DEFAULT_PROFILE,
         "profile_version": 1,
-        "request": {"source_material": "Ondine keeps the lamp.", "options": {}},
+        "request": {"source_material": "Ondine keeps the lamp.", "options": {"passes": "one"}},
     }
     return NewJob(**(values | changes))
 
