@@ -48,17 +48,20 @@ def write_examples(
 def _apart(exchanges: list[tuple[str, str]], card: Mapping[str, Any], wanted: int) -> list[tuple[str, str]]:
     """The first ``wanted`` exchanges that repeat little of the card; whatever there is where that leaves too few."""
     known = [shingles(str(card[field]), RUN) for field in ("description", "personality", "scenario", "first_mes")]
+    opening = shingles(str(card["first_mes"]), SHORT_RUN)
     kept: list[tuple[str, str]] = []
     runs: set[int] = set()
     for ask, answer in exchanges:
         told = runs | shingles(answer, RUN)
-        if all(shared(told, one) <= MOST_SHARED or not told & one for one in known):
+        again = shingles(answer, SHORT_RUN) & opening
+        if not again and all(shared(told, one) <= MOST_SHARED or not told & one for one in known):
             kept.append((ask, answer))
             runs = told
     return kept[:wanted] or exchanges[:wanted]
 
 
 RUN = 8  # words in a row
+SHORT_RUN = 6  # of the first message, which is to be heard once
 MOST_SHARED = 0.2  # of the runs of the smaller text
 
 

@@ -17,6 +17,7 @@ BUDGETS = {"description": 260, "personality": 170, "scenario": 130}  # words
 ENOUGH = {"description": 40, "personality": 12, "scenario": 8}
 MAX_TAGS = 8
 LINKED = re.compile(r"(?:So|But|And|Or|Yet|Por eso|Pero|Y|Mais|Et|Aber|Und|Denn|Doch|Ma|E|Mas)[ ,]")
+ANSWERS = re.compile(r"\b(?:instead|likewise|the (?:former|latter)|for example|for instance|as follows)\b")
 PORTRAIT = re.compile(
     r"\W*(?:\S+\s){1,4}?(?:is|was|had|has|wore|wears|lives|lived|worked|works|carries|kept|keeps|never|always|hated|loved|liked|feared"
     r"|ist|war|hatte|trug|est|était|avait|portait|es|era|tenía|llevaba)\b(?!\s(?:not\s)?(?:\w+ing|now|gone|come|taken|put|seen|said|made)\b)"
@@ -55,6 +56,7 @@ def sort_lines(source: Source, turn: int = 0, size: float = 1.0) -> Sorted:
     Another ``turn`` picks other sentences where there are more than a field takes; ``size`` scales what it takes.
     """
     usable = [line for line in source.lines if not line.spoken and _understandable(line, source)]
+    usable = [line for line in usable if not _speaks_of_a_stranger(line, source)]
     plain = [line for line in usable if reads_as_prose(line.text)]
     if sum(len(line.text.split()) for line in plain) >= ENOUGH["description"]:
         usable = plain
@@ -69,7 +71,7 @@ def sort_lines(source: Source, turn: int = 0, size: float = 1.0) -> Sorted:
     _balance(homes, source)
     scenario, scenes = _situation(homes, source, turn)
     chosen = {field: _within(homes[field], field, source, turn, size) for field in ("description", "personality")}
-    _shift(chosen, scenario, source)
+    _shift(chosen, scenario, [line for line in homes["world"] if line not in scenes], source)
     return Sorted(tuple(chosen["description"]), tuple(chosen["personality"]), tuple(scenario), tuple(scenes))
 
 
@@ -92,33 +94,59 @@ def _as_told(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _shift(chosen: dict[str, list[Line]], scenario: list[Line], source: Source) -> None:
+def _shift(chosen: dict[str, list[Line]], scenario: list[Line], spare: list[Line], source: Source) -> None:
     """Let the description carry the card: what the personality has too much of moves there, then goes."""
 
     def size(lines: list[Line]) -> int:
         return sum(len(line.text) for line in lines)
 
     own = chosen["description"]
-    while len(chosen["personality"]) > 1 and size(own) < 0.7 * (size(chosen["personality"]) + size(scenario)):
+
+    def is_slight() -> bool:
+        return size(own) < 0.7 * (size(chosen["personality"]) + size(scenario))
+
+    while len(chosen["personality"]) > 2 and is_slight():
         line = min(chosen["personality"], key=lambda one: (_score(one, "personality", source), one.place))
         chosen["personality"].remove(line)
         own.append(line)
     own.sort(key=lambda line: line.place)
-    while len(scenario) > 1 and size(own) < 0.7 * (size(chosen["personality"]) + size(scenario)):
+    while len(scenario) > 1 and is_slight():
         scenario.pop()
+    others = {noun.name for noun in source.nouns if noun.kind == "person" and not source.is_main(noun.name)}
+    for line in spare:
+        if is_slight() and line.about not in others and line not in scenario and not leans_on_another(line, source):
+            own.append(line)
 
 
 def _understandable(line: Line, source: Source) -> bool:
     """Not a sentence whose pronoun stands for nobody we know of, nor one that answers the sentence before."""
-    if LINKED.match(line.text) or line.text.endswith((":", ";")):
+    if LINKED.match(line.text) or ANSWERS.search(line.text) or line.text.endswith((":", ";")):
         return False
     return not (line.follows and not line.about) and len(line.text) > 3
+
+
+STRANGER = {
+    "he": re.compile(r"\b(?:she|hers?|herself)\b", re.I),
+    "she": re.compile(r"\b(?:he|him|his|himself)\b", re.I),
+}
+
+
+def _speaks_of_a_stranger(line: Line, source: Source) -> bool:
+    """ "Voss heard his signal stop": whose it was, another sentence said (English)."""
+    other = STRANGER.get(source.gender) if source.code == "en" and source.is_main(line.about) else None
+    if other is None or not (found := other.search(line.text)):
+        return False
+    before = line.text[: found.start()]
+    return not any(
+        form in before for noun in source.nouns for form in (noun.name, *noun.aliases) if not source.is_main(noun.name)
+    )
 
 
 def _home(line: Line, source: Source) -> str:
     """The field a sentence belongs in: by its section, by whom it is about, by its words."""
     if source.is_narrative and not line.note and not is_portrait(line):
-        return "scenario" if not line.about and _is_now(line, source) else "story"
+        starts = line.place * 3 < len(source.lines) and not line.about and _is_now(line, source)
+        return "scenario" if starts and not leans_on_another(line, source) else "story"
     for field in ("personality", "scenario", "description"):
         if in_section(line, field):
             return field if field != "scenario" or _is_now(line, source) else "world"
@@ -145,7 +173,14 @@ def _home_of_own(line: Line, source: Source) -> str:
 
 def is_portrait(line: Line) -> bool:
     """Whether a sentence of a story says how somebody is, rather than what they do next."""
-    return bool(PORTRAIT.match(line.text))
+    return bool(PORTRAIT.match(line.text)) and not MOMENT.search(line.text)
+
+
+# What somebody was at a moment of the story is no portrait of them.
+MOMENT = re.compile(
+    r"^(?:By|At|On|In|After|Before|When|Then|Now)\b|\bhad to\b|\bwas (?:\w+ing|gone)\b"
+    r"|\b(?:is|was) (?:at|in|on|by|near|under|behind|up|out|down) (?:the|her|his|a)\b"
+)
 
 
 def _score(line: Line, topic: str, source: Source) -> float:
@@ -194,9 +229,9 @@ ENOUGH_NOW = 120  # characters on what is going on now
 
 def _situation(homes: dict[str, list[Line]], source: Source, turn: int) -> tuple[list[Line], list[Line]]:
     """The scenario's lines, and those kept back to open greetings with."""
-    now = homes["scenario"]
+    now = [line for line in homes["scenario"] if not line.note or in_section(line, "scenario")]
     named_now = {noun.name for noun in source.nouns for line in now if noun.name in line.text}
-    around = [line for line in homes["world"] if _is_setting(line, source)]
+    around = [line for line in homes["world"] if _is_setting(line, source) and not line.note]
     near = [line for line in around if line.about in named_now] or ([] if now else around)
     scenes = _pick_scenes(around, source)
     # What the scenario takes of the world around, the lorebook cannot tell.
@@ -362,7 +397,9 @@ def write_scenario(parts: Sorted, source: Source, wheres: Sequence[str], turn: i
     elif role and not text and source.code == "en":
         meeting = _fallback(source, "scenario_role", turn).replace("<role>", role)
     else:
-        meeting = _fallback(source, "scenario", turn)
+        meeting = _fallback(source, "scenario_after" if text else "scenario", turn) or _fallback(
+            source, "scenario", turn
+        )
     if source.code not in CUED and text:
         return text
     return f"{text} {with_macro(meeting, source)}".strip()
@@ -395,16 +432,24 @@ def role_of(source: Source) -> str:
     if source.concept and not _is_named(source):
         return with_article(re.sub(r"^(?:a|an|the)\s", "", lower_first(source.concept)))
     for line in source.lines:
-        match = re.search(
-            r"\b(?:is|was)\s(?:\d+ and\s|\d+, )?((?:an?|the)\s(?:[\w'’-]+\s){0,3}?([\w'’-]+))(?=[\s,.;]|$)", line.text
-        )
-        while match and source.is_main(line.about):
-            head = match.group(2).lower()
-            if head in words("roles"):
-                return match.group(1)
-            match = re.match(rf"(?:.*?)\b((?:{re.escape(match.group(1))})\s([\w'’-]+))", line.text)
-            if match and len(match.group(1).split()) > 6:
-                break
+        if source.is_main(line.about):
+            for match in BEING.finditer(line.text):
+                if role := role_in_phrase(match[1], words("roles")):
+                    return role
+    return ""
+
+
+BEING = re.compile(r"\b(?:is|was)\s(?:\d+ and\s|\d+, )?((?:an?|the)\s[\w'’,-]+(?:\s[\w'’,-]+){0,5})")
+
+
+def role_in_phrase(phrase: str, heads: frozenset[str]) -> str:
+    """ "a handsome man of fifty" up to the word that says what they are; "" where none of ``heads`` comes soon."""
+    found = phrase.split()
+    for place, word in enumerate(found[1:6], start=1):
+        if word.lower().strip(",.;") in heads:
+            return " ".join(found[: place + 1]).strip(",.;")
+        if word.lower() in {"of", "and", "who", "with", "to", "in", "from", "for", "that"}:
+            break
     return ""
 
 

@@ -39,6 +39,7 @@ LEANING = re.compile(r"\b(?:its|it:|in it|on it|he|she|him|his|her|these|this)\b
 PAST = re.compile(r"\b(?:ago|once|born|raised|until|had been|failed|lost|years|founded|when \w+ was)\b")
 KIN = re.compile(r"\b(?:sister|brother|mother|father|aunt|uncle|cousin|friend|son|daughter|letter)\b")
 GREETING_PLACES = 3
+MOST_NAMES = 40  # the names a source speaks of most, which are looked through for something to talk about
 
 
 @dataclass
@@ -128,6 +129,8 @@ def places_of(source: Source) -> list[str]:
         # What stands within quotation marks is what somebody says of a place; who "has come to" one is at it.
         told = COME_TO.sub("come at ", re.sub(r"[\"“«„].*?[\"”»]", "", line.text))
         for match in WHERE.finditer(told):
+            if KIN.search(told[max(0, match.start() - 25) : match.start()]):
+                continue  # where their sister lives
             phrase = _up_to_place(WHERE_STOP.sub("", match.group(1)).strip(" ,.;"), places)
             score = _place_score(phrase, places, others)
             if score and not line.note:
@@ -206,7 +209,7 @@ def topics_of(source: Source) -> list[str]:
     """Names from the source to talk about, most mentioned first, with their article."""
     wanted = [
         noun
-        for noun in source.nouns
+        for noun in source.nouns[:MOST_NAMES]
         if not source.is_main(noun.name) and not any(alias in source.forms for alias in noun.aliases)
     ]
     own = {word for form in source.forms for word in form.casefold().split()}
@@ -220,8 +223,8 @@ def topics_of(source: Source) -> list[str]:
 
 def statements_of(source: Source) -> list[tuple[str, str]]:
     """(name, what the source says of it): sentences that the character could say aloud as they stand."""
-    found = [(with_determiner(noun.name, source), _statement(noun, source)) for noun in source.nouns]
-    return [(name, line.text) for name, line in found if line is not None]
+    found = [(noun, _statement(noun, source)) for noun in source.nouns[:MOST_NAMES]]
+    return [(with_determiner(noun.name, source), line.text) for noun, line in found if line is not None]
 
 
 def _statement(noun: ProperNoun, source: Source) -> Line | None:

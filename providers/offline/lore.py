@@ -9,7 +9,7 @@ from typing import Any
 from cards.rules.wording import shingles
 from cards.text import ProperNoun, estimate_tokens
 from cards.text_blocks import stop_words, word_list
-from providers.offline.fields import leans_on_another, reads_as_prose
+from providers.offline.fields import is_portrait, leans_on_another, reads_as_prose
 from providers.offline.guard import usable
 from providers.offline.lists import count_cues
 from providers.offline.prose import standing_alone
@@ -21,6 +21,7 @@ MAX_KEYS = 5
 MOST_KEYS = 8  # with those of names that have no entry of their own
 OFTEN = 3  # mentions, from which on a name gets an entry even if the card says the same
 RUN = 5  # words in a row
+MOST_EVENTS = 2  # sentences of a story in an entry that says nothing else
 MOST_KNOWN = 0.4  # of a sentence's runs: then the card has it
 YOU = re.compile(r"\{\{user\}\}", re.IGNORECASE)
 CATEGORIES = {"person": "person", "place": "place", "faction": "faction", "thing": "thing", "unknown": "thing"}
@@ -91,11 +92,16 @@ class _Pages:
     def fresh(self, noun: ProperNoun) -> list[Line]:
         """Those of them that nothing tells yet, and that are not about something else with an entry of its own."""
         others = self.names - {noun.name}
-        return [
+        found = [
             line
             for line in self.about(noun)
             if line.place not in self.told and line.about not in others and not self.in_card(line)
         ]
+        if not self.source.is_narrative:
+            return found
+        # Of a story, what somebody is comes before what they did.
+        shown = [line for line in found if line.note or is_portrait(line)]
+        return shown + [line for line in found if line not in shown][: max(0, MOST_EVENTS - len(shown))]
 
     def add(self, noun: ProperNoun, lines: list[Line]) -> bool:
         """Write an entry on the noun from the lines, if they make one."""

@@ -26,6 +26,14 @@ LABELS = {
     "fear": "{name} fears {value}.",
     "wants": "{name} wants {value}.",
     "goal": "{name} wants {value}.",
+    "birthplace": "{name} was born in {value}.",
+    "born": "{name} was born in {value}.",
+    "home": "{name} lives in {value}.",
+    "residence": "{name} lives in {value}.",
+    "known for": "{name} is known for the {value}.",
+    "nickname": "{name} is also called {value}.",
+    "alias": "{name} is also called {value}.",
+    "species": "{name} is {value}.",
     "hair": "{name} has {value} hair.",
     "eyes": "{name} has {value} eyes.",
 }
@@ -52,16 +60,46 @@ def sentence_of_label(label: str, value: str, name: str, code: str) -> str:
         return ended(f"{name} is {with_article(lower_first(value))}")
     if key in {"personality", "traits", "appearance", "looks", "description"}:
         return sentence_of_note(lower_first(value), name)
-    template = LABELS.get(key)
+    if key in {"voice", "speech"}:
+        return _sentence_of_voice(value, name)
+    template = LABELS.get(key) or _template_of(key, value)
     if not template or (key == "age" and not value.replace("years old", "").strip().isdigit()):
         return ended(f"{upper_first(label)}: {value}")
-    if " and " not in value and ";" not in value and key not in {"wants"}:
+    if key in {"likes", "dislikes", "loves", "hates", "fears", "fear", "wants", "goal"}:
+        value = re.sub(r"\s*;\s*", ", and ", value)
+    if " and " not in value and ";" not in value and key not in {"wants", "birthplace", "born", "home", "residence"}:
         value = and_list([piece.strip() for piece in value.split(",")])
     if key in {"hair", "eyes"} and value.lower().endswith(key):
         value = value[: -len(key)].strip()
-    return template.format(
-        name=name, value=lower_first(value) + (" years old" if key == "age" and value.isdigit() else "")
-    )
+    return template.format(name=name, value=_small(value) + (" years old" if key == "age" and value.isdigit() else ""))
+
+
+def _small(value: str) -> str:
+    """The value with a small first letter, unless it opens with a name: a second capital, or a word of its own."""
+    found = value.split()
+    named = len(found) > 1 and found[1][:1].isupper()
+    alone = len(found) == 1 and found[0][:1].isupper() and not _is_adjective(found[0])
+    return value if named or alone else lower_first(value)
+
+
+def _template_of(key: str, value: str) -> str:
+    """ "Height: 170 cm" reads "Her height is 170 cm": for labels of a word or two with a short value."""
+    if len(key.split()) > 2 or len(value.split()) > 12 or ";" in value or ":" in value or not key.isascii():
+        return ""
+    untold = _is_verb(key.split(maxsplit=1)[0]) or key in words("notes", "no_trait")
+    if untold or not re.fullmatch(r"[a-z]+(?: [a-z]+)?", key):
+        return ""
+    plural = key.endswith("s") and not key.endswith("ss")
+    return f"{{name}}'s {key} {'are' if plural else 'is'} {{value}}."
+
+
+def _sentence_of_voice(value: str, name: str) -> str:
+    """ "low, unhurried; asks the second question first" as two sentences."""
+    first, _, rest = (piece.strip() for piece in value.partition(";"))
+    if len(first.split()) > 6 or not all(re.fullmatch(r"[\w-]+", piece.strip()) for piece in first.split(",")):
+        return ended(f"Voice: {value}")
+    told = f"{name}'s voice is {lower_first(and_list([piece.strip() for piece in first.split(',')]))}."
+    return f"{told} {sentence_of_note(rest, name)}" if rest else told
 
 
 def _is_sentence(note: str) -> bool:

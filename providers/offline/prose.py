@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from providers.offline.lists import cues, words
 from providers.offline.notes import ended, lower_first, third_persons, upper_first
@@ -93,9 +94,12 @@ def _with_thing(text: str, line: Line, source: Source) -> str:
 
 def _with_inner_name(text: str, about: str, source: Source) -> str:
     """The name for the first pronoun of a sentence that has its subject further in: "In truth he is afraid"."""
-    forms = source.forms if source.is_main(about) else (about,)
+    noun = next((one for one in source.nouns if about in (one.name, *one.aliases)), None)
+    forms = (about, *source.forms) if source.is_main(about) else (about, *(noun.aliases if noun else ()))
     if source.code != "en" or any(form in text for form in forms) or about.rsplit(maxsplit=1)[-1] in text:
         return text
+    if any(one.name in text for one in source.nouns if one.kind in {"person", "unknown"} and one is not noun):
+        return text  # the pronoun may be theirs
     called = short_name(about, source)
     found = re.search(r"\b(he|she|his|her)\b", text)
     if not found or (found.group() == "her" and OBJECT_HER.match(text[found.end() :])):
@@ -156,18 +160,36 @@ def with_determiner(name: str, source: Source) -> str:
 
 def with_macro(text: str, source: Source) -> str:
     """The text with {{char}} for every form of the character's name that is no part of a longer name."""
-    cjk = source.code in {"ja", "zh", "ko"}
-    for form in source.forms:
-        if len(form) < 2:
-            continue
-        joined = r"(?!\s(?:of|von|de|des|du)\s[A-ZÀ-Þ])(?![’'-]?\w)(?![’']s\s[A-Z])" if not cjk else ""
-        possessive = (
-            rf"(?=[’']s\b(?!\s[A-Z]))|(?<!\w){re.escape(form)}(?=s\b)" if source.code == "de" else r"(?=[’']s\b)"
-        )
-        left = "" if cjk else r"(?<![\w-])(?<!{)"
-        pattern = rf"{left}{re.escape(form)}(?:{joined}|{possessive})"
-        text = re.sub(pattern, "{{char}}", text)
-    return text
+    return _own_names(source.forms, _names_around(source), source.code).sub(
+        lambda match: match.group() if match["other"] else "{{char}}", text
+    )
+
+
+def _names_around(source: Source) -> tuple[str, ...]:
+    """Names of others that hold one of the character's: "Ilse Voss" beside "Mara Voss"."""
+    own = {word for form in source.forms for word in form.split()}
+    others = {form for noun in source.nouns if not source.is_main(noun.name) for form in (noun.name, *noun.aliases)}
+    return tuple(
+        sorted(name for name in others - set(source.forms) if own & set(name.split()) and len(name.split()) > 1)
+    )
+
+
+@lru_cache(maxsize=64)
+def _own_names(forms: tuple[str, ...], others: tuple[str, ...], code: str) -> re.Pattern[str]:
+    """What finds the names: ``other`` those of others, which stay; whatever else it finds is the character."""
+    cjk = code in {"ja", "zh", "ko"}
+    joined = r"(?!\s(?:of|von|de|des|du)\s[A-ZÀ-Þ])(?![’'-]?\w)(?![’']s\s[A-Z])" if not cjk else ""
+    left = "" if cjk else r"(?<![\w-])(?<!{)"
+    parts = []
+    for form in (one for one in forms if len(one) > 1):
+        genitive = r"(?=[’']s\b(?!\s[A-Z]))|(?=s\b)" if code == "de" else r"(?=[’']s\b)"
+        parts.append(rf"{left}{re.escape(form)}(?:{joined}|{genitive})")
+    kept = "|".join(map(re.escape, others))
+    return re.compile(
+        rf"(?P<other>{left}(?:{kept})(?!\w))|{'|'.join(parts) or '(?!)'}"
+        if kept
+        else rf"(?P<other>(?!))|{'|'.join(parts) or '(?!)'}"
+    )
 
 
 # --- first person -----------------------------------------------------------------------------------------------

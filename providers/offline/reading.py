@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from cards.text import Block, ProperNoun, blocks, language, main_character, proper_nouns, split_sentences
 from cards.text_blocks import word_list
@@ -72,15 +73,12 @@ class Source:
 
 def read(text: str, name: str | None = None) -> Source:
     """Read ``text`` as a source about ``name`` (None: whoever it is about)."""
-    text = in_sentence_case(cleaned(text))
-    code = language(text)
-    nouns = _nouns(text)
+    text, code, nouns, parts = _laid_out(text)
     own_voice = _is_own_voice(text, code)
     main = (name or "").strip() or (_who_speaks(text) if own_voice else "") or main_character(text) or "Unnamed"
     forms = _forms(main, nouns)
     if "{{char}}" in text:
         forms = ("{{char}}", *forms)
-    parts = blocks(text)
     spotter = Spotter(nouns, forms, main, code)
     about_somebody = is_somebody(main, nouns, parts, text)
     spotter.learn_genders([one for block in parts if block.kind == "prose" for one in split_sentences(block.text)])
@@ -100,6 +98,13 @@ def read(text: str, name: str | None = None) -> Source:
     )
 
 
+@lru_cache(maxsize=4)
+def _laid_out(text: str) -> tuple[str, str, tuple[ProperNoun, ...], list[Block]]:
+    """The text fit for a card, its language, its names and its parts: the same, whoever it is read for."""
+    text = in_sentence_case(cleaned(text))
+    return text, language(text), _nouns(text), blocks(text)
+
+
 FIRST = re.compile(r"\b(?:I|I['’](?:m|ve|d|ll)|my|me|myself)\b")
 NAMED_SELF = re.compile(
     r"\b(?:[Mm]y name (?:is|was)|I (?:am|was) called|I['’]m called|(?:[Cc]|[Tt]hey c|[Pp]eople c)all me|I am|I['’]m)"
@@ -117,13 +122,26 @@ def _nouns(text: str) -> tuple[ProperNoun, ...]:
     found = []
     for noun in proper_nouns(text):
         first, kind = noun.name.split()[0].lower().rstrip("."), noun.kind
-        if first in TITLE_GENDER and len(noun.name.split()) > 1 and kind in {"unknown", "thing"}:
+        if first in TITLE_GENDER and len(noun.name.split()) > 1 and kind in {"unknown", "thing", "place"}:
             kind = "person"
         if FEAST.search(noun.name) and kind == "person":
             kind = "thing"
-        if not NUMBER.match(noun.name) and "{{" not in noun.name:
+        if not NUMBER.match(noun.name) and not re.search(r"\{\{|['’](?:d|ll|ve|re|m|s)$", noun.name):
             found.append(noun if kind == noun.kind else replace(noun, kind=kind))
-    return tuple(found)
+    return (*found, *_labelled(text, found))
+
+
+def _labelled(text: str, found: list[ProperNoun]) -> list[ProperNoun]:
+    """People who head a note of their own under "Contacts" and the like: "Fitch: night clerk at the hotel"."""
+    known = {form for noun in found for form in (noun.name, *noun.aliases)}
+    return [
+        ProperNoun(block.label, 1, (), "person", (f"{block.label}: {block.text}",))
+        for block in blocks(text)
+        if block.kind == "label"
+        and is_section(block.section, "people")
+        and re.fullmatch(r"(?:[A-ZÀ-Þ][\w'’-]+\s?){1,3}", block.label)
+        and block.label not in known
+    ]
 
 
 def _is_own_voice(text: str, code: str) -> bool:
@@ -176,6 +194,7 @@ def _real_names(forms: set[str], nouns: tuple[ProperNoun, ...]) -> set[str]:
         for noun in nouns
         for line in noun.sentences
         for form in forms
+        if form in line
         for word in re.findall(rf"(\w+) {re.escape(form)}\b", line)
     } & word_list("titles")
     named = r"(?:se llama|se llamaba|heißt|hieß|s'appelle|real name is|true name is|real name was)"
@@ -183,7 +202,9 @@ def _real_names(forms: set[str], nouns: tuple[ProperNoun, ...]) -> set[str]:
         noun.name
         for noun in nouns
         for line in noun.sentences
-        if re.search(rf"{named} {re.escape(noun.name)}", line) and titles & set(line.lower().split())
+        if noun.name in line
+        and re.search(rf"{named} {re.escape(noun.name)}", line)
+        and titles & set(line.lower().split())
     }
 
 

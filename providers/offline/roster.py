@@ -7,8 +7,9 @@ import re
 from cards.rules.distance import within
 from cards.text import ProperNoun
 from cards.text_blocks import word_list
+from providers.offline.fields import is_portrait, role_in_phrase, role_of
 from providers.offline.lists import words
-from providers.offline.notes import ended, upper_first
+from providers.offline.notes import ended, upper_first, with_article
 from providers.offline.prose import standing_alone
 from providers.offline.reading import Line, Source
 
@@ -20,12 +21,19 @@ def plan_roster(source: Source, size: int) -> list[dict[str, str]]:
     """Up to ``size`` persons as {name, role, hook}; the one whom the source is about first."""
     kept: list[dict[str, str]] = []
     main = next((noun for noun in source.nouns if source.is_main(noun.name)), None)
-    people = [noun for noun in source.nouns if noun.kind == "person" and noun is not main]
+    people = [noun for noun in source.nouns if noun.kind == "person" and noun is not main and _is_sure(noun)]
     for name, noun in [(source.name, main), *((noun.name, noun) for noun in people)]:
         free = next((form for form in (name, _plain(name)) if not _is_taken(form, kept)), "")
         if free and len(kept) < max(1, size):
             kept.append({"name": free, "role": role_in(source, name, noun), "hook": hook_of(source, name)})
     return kept
+
+
+def _is_sure(noun: ProperNoun) -> bool:
+    """Whether somebody is more than a capital letter at the start of a sentence."""
+    if noun.count > 1 or len(noun.name.split()) > 1:
+        return True
+    return any(re.search(rf"[\w,;]\s{re.escape(noun.name)}\b", line) for line in noun.sentences)
 
 
 def _plain(name: str) -> str:
@@ -44,20 +52,30 @@ def _is_taken(name: str, kept: list[dict[str, str]]) -> bool:
 
 
 def role_in(source: Source, name: str, noun: ProperNoun | None) -> str:
-    """Who they are, as the source says it: "the innkeeper"; else what place they have in it."""
+    """Who they are, as the source says it: "the innkeeper"; else that they belong to it."""
     forms = sorted((name, *(noun.aliases if noun else ())), key=len, reverse=True)
     named = "|".join(map(re.escape, forms))
-    for pattern in (
-        rf"(?:{named})(?:\s(?:is|was)|,)\s((?:an?|the|his|her|their)\s(?:[\w'’-]+\s){{0,4}}?([\w'’-]+))(?=[\s,.;]|$)",
-        rf"\b((?:[Hh]is|[Hh]er|[Tt]heir|[Tt]he|[Aa]n?)\s(?:[\w'’-]+\s){{0,2}}([\w'’-]+)),\s(?:{named})\b",
-    ):
-        for line in source.lines:
-            match = re.search(pattern, line.text)
-            if match and match[2].lower() in words("roles") | word_list("kin"):
-                return match[1][0].lower() + match[1][1:]
+    heads = words("roles") | word_list("kin") | PLAIN
+    patterns = (
+        rf"(?:{named})(?:\s(?:is|was)|,)\s((?:an?|the|his|her|their)\s[\w'’,-]+(?:\s[\w'’,-]+){{0,5}})",
+        rf"\b((?:[Hh]is|[Hh]er|[Tt]heir|[Tt]he|[Aa]n?)\s(?:[\w'’-]+\s){{0,2}}[\w'’-]+),\s(?:{named})\b",
+        rf"(?:{named})[,:]\s([a-z][\w'’-]*(?:\s[a-z][\w'’-]*){{0,2}})(?=[,.;]|$)",
+    )
+    about = [line.text for line in source.lines if any(form in line.text for form in forms)]
+    shown = [re.sub(r"^(?:He|She)\b", name, line.text) for line in source.lines if line.follows and line.about == name]
+    for pattern in patterns:
+        for match in (found for text in (*about, *shown) for found in re.finditer(pattern, text)):
+            role = role_in_phrase(match[1], heads) or role_in_phrase(f"a {match[1]}", heads).removeprefix("a ")
+            if role:
+                return with_article(role[0].lower() + role[1:])
     if source.is_main(name):
-        return "the one whom the source is about"
-    return f"named {noun.count} times in the source" if noun and noun.count > 1 else "named in the source"
+        return role_of(source) or "the one at the centre of it all"
+    return f"one of the people around {source.name}"
+
+
+PLAIN = frozenset(
+    {"man", "woman", "boy", "girl", "child", "youth", "giant", "director", "officer", "clerk", "gatekeeper"}
+)
 
 
 def hook_of(source: Source, name: str) -> str:
@@ -66,7 +84,7 @@ def hook_of(source: Source, name: str) -> str:
     own = own or [line for line in source.lines if name.rsplit(maxsplit=1)[-1] in line.text]
     if not own:
         return ended(upper_first(name))
-    best = max(own, key=lambda line: (_telling(line.text), -line.place))
+    best = max(own, key=lambda line: (is_portrait(line), _telling(line.text), -line.place))
     text = standing_alone(best, source)
     return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0].rstrip(",;:") + "…"
 

@@ -189,6 +189,8 @@ class Spotter:
 
         def fits(name: str) -> bool:
             known = self.genders.get(name, "")
+            if pronoun in {"they", "their"} and known:
+                return False
             return self._is_person(name) and (not gender or not known or known == gender)
 
         if self.subject_now and fits(self.subject_now):
@@ -235,7 +237,8 @@ class Spotter:
             return self.main, False
         # "In truth he is afraid": a pronoun further in, where only the character can be meant.
         inner = next((word for word in re.findall(r"\w+", sentence.lower()) if word in PRONOUN_GENDER), "")
-        if inner and self.code == "en" and self._antecedent(inner) == self.main:
+        others = [name for name in self._named(sentence) if name != self.main and self._is_person(name)]
+        if inner and self.code == "en" and not others and self._antecedent(inner) == self.main:
             return self.main, False
         return "", False
 
