@@ -6,6 +6,8 @@ Rows of the table in OpenRouter's error reference come under its names; the rest
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,3 +212,27 @@ BREAKING = {
         raw_stream(json.dumps({"error": {"code": 429, "message": "x"}})), base.RateLimited
     ),
 }
+
+# An answer that is none, as far as the server can tell it is one.
+GARBLED = {
+    "talk": Row(Say(text="Here is your card: {name"), base.BadOutput),
+    "half of it": Row(Say(text='{"name": "Ondine", "description": "She kee'), base.BadOutput),
+    "another language's keys": Row(Say(text='{"nombre": "Ondine"}'), base.BadOutput),
+}
+
+
+def mixed(rate: float, seed: int) -> Callable[[dict[str, Any]], Say | None]:
+    """Return a `ModelServer.chance`: this share of all calls fails, in every way that may pass, each as likely.
+
+    By the seed and the order of the calls; not with refusals, which may be meant.
+    """
+    dice = random.Random(seed)
+    whole = [row.say for rows in (PASSING, CAPPED, GARBLED) for row in rows.values()]
+    streamed = whole + [row.say for row in BREAKING.values() if issubclass(row.kind, base.TryLater)]
+
+    def chance(body: dict[str, Any]) -> Say | None:
+        if dice.random() >= rate:
+            return None
+        return dice.choice(streamed if body.get("stream") else whole)
+
+    return chance

@@ -71,7 +71,8 @@ class ModelServer:
 
     ``refuses``: what is said to a request that asks by one of these rungs of the ladder (these answers are not taken
     from the script). ``writers``: what to answer instead of the usual, by purpose (the ``title`` of the schema, or the
-    name of the tool or response format); each is given the shape and the whole request.
+    name of the tool or response format); each is given the shape and the whole request. ``chance``: what to say where
+    the script is empty, None for a good answer (see `tests.model_faults.mixed`).
     """
 
     def __init__(self, port: int = 0, seconds: float = 0.0) -> None:
@@ -79,6 +80,7 @@ class ModelServer:
         self.script: list[Say] = []
         self.refuses: dict[str, Say] = {}
         self.writers: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]]] = {}
+        self.chance: Callable[[dict[str, Any]], Say | None] | None = None
         self.seconds = seconds
         owner = self
 
@@ -131,7 +133,7 @@ class ModelServer:
             self.ledger.headers.append(dict(handler.headers))
             self.ledger.ports.append(handler.client_address[1])
             asked = read_request(body)
-            say = self.refuses.get(asked.rung) or (self.script.pop(0) if self.script else Say())
+            say = self.refuses.get(asked.rung) or self.next_say(body)
         text = say.text if say.text is not None else say_it(asked, self.write(asked, body))
         if body.get("stream") and say.stream and say.body is None:
             Streaming(self, handler, body, asked, text, say).send()
@@ -144,6 +146,12 @@ class ModelServer:
             reply if isinstance(reply, bytes) else json.dumps(reply).encode(),
             say.headers,
         )
+
+    def next_say(self, body: dict[str, Any]) -> Say:
+        """Return what is said to a request: what the script or the chance says, else what a good model does."""
+        if self.script:
+            return self.script.pop(0)
+        return (self.chance(body) if self.chance else None) or Say()
 
     def write(self, asked: Asked, body: dict[str, Any]) -> dict[str, Any]:
         """Return what a good model writes where the script says nothing."""
