@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models import db
-from models.services import claims
+from models.services import claims, prices
 from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
 from tasks import question
@@ -90,7 +90,10 @@ class Work:
     @property
     def context_tokens(self) -> int | None:
         """How many tokens the model can read, where its server has said so."""
-        return None
+        model = self.option("model") or self.provider.default_model
+        with db.transaction() as session:
+            known = prices.known_model(session, model, self.provider.name)
+        return known.context_tokens if known else None
 
     def show(self, fraction: float, detail: str) -> None:
         """Show that ``fraction`` (0 to 1) of this step is done, and what comes now."""

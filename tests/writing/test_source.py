@@ -130,3 +130,15 @@ def test_short_notes_leave_room_for_names_and_figures(studio: Studio) -> None:
     made = studio.make("Ondine keeps a lamp.")
     assert made.card is not None
     assert ungrounded(made.card, "Ondine keeps a lamp.", ()) == []
+
+
+def test_a_prompt_fits_what_the_server_says_its_model_can_read(studio: Studio, database: object) -> None:
+    from models import db
+    from models.prices import ModelPrice
+
+    source = novel.novel(60_000)
+    with db.transaction() as session:
+        session.add(ModelPrice(server="127.0.0.1", model="test/model", context_tokens=8_000))
+    studio.make(source, facts="never", name="Bram Tolliver", grounding="free", on_errors="deliver", repairs=0)
+    longest = max(sum(estimate_tokens(m["content"]) for m in body["messages"]) for body in studio.asked)
+    assert longest + 4_000 < 8_000, "with the answer"
