@@ -17,7 +17,7 @@ from typing import Any
 from cards.card import Book, Card, Entry
 from cards.graph import analyse
 from cards.graph.twins import twins
-from cards.lint import Finding, lint_card
+from cards.lint import RULES, Finding, lint_card
 from cards.rules import LIMITS
 from cards.rules.wording import sentences, shingles
 from cards.simulate import Settings, simulate
@@ -31,6 +31,8 @@ from tasks.lore.task import Task
 MENDED = frozenset({"L07", "L08", "L09", "L10", "B12"})  # warnings that an entry is sent back for
 MOST_TOKENS = int(LIMITS["entry"]["tokens_most"])
 SHINGLE = int(LIMITS["overlap"]["shingle_words"])
+# What can be an error of an entry, of the rubric's rules: the others look at the card, and would only take time.
+_OF_ENTRIES = frozenset({"C05", "C06", "C08", "L01", "L03", "L05", "L11", "B05"})
 _ENTRY = re.compile(r"^character_book\.entries\[(\d+)\](.*)$")
 _CHAR = re.compile(r"\{\{char\}\}|<(?:bot|char)>", re.IGNORECASE)
 
@@ -105,12 +107,19 @@ def _text_findings(task: Task, drafts: Sequence[Draft], thresholds: Thresholds) 
     book = Book(entries=tuple(map(plain_entry, drafts)), token_budget=task.token_budget)
     card = replace(Card(name="") if task.shared else task.card, book=book)
     found = []
-    for finding in lint_card(card, source=task.source, overrides=thresholds):
+    for finding in lint_card(card, source=task.source, overrides=_narrowed(thresholds)):
         match = _ENTRY.match(finding.field)
         wanted = finding.severity == "E" or (finding.severity == "W" and finding.rule in MENDED)
         if match and match[2] == ".content" and wanted:
             found.append((int(match[1]), finding))
     return found
+
+
+def _narrowed(thresholds: Thresholds) -> dict[str, Any]:
+    """Return the thresholds with all rules off that say nothing of an entry worth mending."""
+    errors = {rule for rule, severity in thresholds.get("severity", {}).items() if severity == "E"}
+    off = set(thresholds.get("off", ())) | (set(RULES) - MENDED - _OF_ENTRIES - errors)
+    return {**thresholds, "off": sorted(off)}
 
 
 def settled(
@@ -184,7 +193,7 @@ def failures(task: Task, book: Book, new: Collection[str], thresholds: Threshold
 def _errors(task: Task, book: Book, thresholds: Thresholds) -> list[tuple[str, str]]:
     found = []
     card = replace(task.card, book=book)
-    for finding in lint_card(card, source=task.source, overrides=thresholds):
+    for finding in lint_card(card, source=task.source, overrides=_narrowed(thresholds)):
         match = _ENTRY.match(finding.field)
         if match and finding.severity == "E":
             found.append((book.entries[int(match[1])].name, f"{finding.rule}: {finding.message}"))

@@ -49,9 +49,8 @@ def work(work: Work) -> Book | None:
         work.log("info", "The source names nothing that a lorebook could hold.")
         return card.book
     work.show(BEGUN, f"0 of {len(subjects)} entries" if subjects else "writing entries")
-    drafts = _wanted(work, task, write(work, task, subjects))
-    work.show(WRITTEN, "checking the entries")
-    book = accept(work, task, mend(work, task, drafts))
+    drafts = mend(work, task, _of_kinds(work, task, write(work, task, subjects)))
+    book = accept(work, task, _without_own(work, task, drafts))
     book = _noted(work, book, found)
     added = (len(book.entries) if book else 0) - task.existing
     work.log("info", f"Wrote {added} lorebook entries.", shared=task.shared)
@@ -88,22 +87,27 @@ def _there(task: Task) -> list[Named]:
     ]
 
 
-def _wanted(work: Work, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
-    """Return the drafts without those of other kinds than were asked for, and without the character's own."""
-    kept: list[Draft] = []
-    for draft in drafts:
-        if draft.category not in task.categories:
-            _tell(work, [Loss(draft.name, f"it is of the kind {draft.category}, which was not asked for")])
-        elif task.shared and (is_person(draft.subject, task.own) or covers(_there(task), draft.subject)):
-            work.log("info", f"{draft.name} is in the card, and has no entry.")
-        else:
-            kept.append(draft)
-    return kept
+def _of_kinds(work: Work, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the drafts of the kinds that were asked for."""
+    lost = [draft for draft in drafts if draft.category not in task.categories]
+    _tell(work, [Loss(draft.name, f"it is of the kind {draft.category}, which was not asked for") for draft in lost])
+    return [draft for draft in drafts if draft not in lost]
+
+
+def _without_own(work: Work, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the drafts without the character's own: only here, behind all questions, cards that share them differ."""
+    if not task.shared:
+        return list(drafts)
+    own = [draft for draft in drafts if is_person(draft.subject, task.own)]
+    for draft in own:
+        work.log("info", f"{draft.name} is in the card, and has no entry.")
+    return [draft for draft in drafts if draft not in own]
 
 
 def mend(work: Work, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
     """Return the drafts that can be arranged: merged, sent back once where they break a rule, the rest cut in code."""
-    kept, lost = check.merged(drafts, task.card.name)
+    work.show(WRITTEN, "checking the entries")
+    kept, lost = check.merged(drafts, "" if task.shared else task.card.name)
     _tell(work, lost)
     limits, known = thresholds(work), check.given(task)
     for place, faults in check.problems(task, kept, limits, known).items() if task.repairs else ():
@@ -123,7 +127,7 @@ def _ask_again(work: Work, task: Task, draft: Draft, faults: Sequence[str], inde
     work.log("warning", f"The entry {draft.name} is sent back.", faults=list(faults))
     prompt = questions.repair_prompt(work.claim.prompts, task, draft, faults)
     try:
-        answer = work.ask_for(prompt, work.sampling("lorebook_max_tokens"), index, shared=task.shared)
+        answer = work.ask_for(prompt, task.sampling(work), index, shared=task.shared)
     except (BadOutput, Truncated, Filtered) as fault:
         work.log("warning", f"The mended entry {draft.name} cannot be had.", reason=str(fault))
         return None

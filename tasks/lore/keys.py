@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cards.rules import LIMITS
 from cards.rules.keys import common_words
@@ -23,6 +24,7 @@ MOST = int(LIMITS["entry"]["keys"][1])
 SHORTEST = int(LIMITS["entry"]["key_min_letters"])  # of scripts with blanks: shorter ones stand within other words
 LONGEST = int(LIMITS["entry"]["key_max_characters"])
 CURRENT = 3  # times that a word stands in source and card in lower case, from which it says nothing by itself
+CURRENT_IN = 2000  # plain words of source and card, from which more times are needed
 SECONDARY = 5  # most secondary keys
 AND_ANY, NOT_ANY = 0, 2  # SillyTavern's figures for `selectiveLogic`
 _SPLIT = re.compile(r"[,，、;；\n]")
@@ -56,6 +58,11 @@ class World:
     taken: frozenset[str] = frozenset()
     plain: Counter[str] = field(default_factory=Counter)
     code: str = "en"
+
+    @cached_property
+    def current(self) -> int:
+        """How often a plain word must be written to be one that says nothing by itself; more in a long source."""
+        return max(CURRENT, self.plain.total() // CURRENT_IN)
 
 
 def plain_words(texts: Iterable[str]) -> Counter[str]:
@@ -172,7 +179,7 @@ def _narrow(draft: Draft, keys: Keys, names: Sequence[str], drafts: Sequence[Dra
 
 def is_plain(key: str, world: World) -> bool:
     """Whether a key is a word that source and card use all the time, for nothing in particular."""
-    return " " not in key and key.islower() and world.plain[key.casefold()] >= CURRENT
+    return " " not in key and key.islower() and world.plain[key.casefold()] >= world.current
 
 
 def hidden_in(key: str, names: Collection[str]) -> list[str]:

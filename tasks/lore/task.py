@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cards.card import Card
 from cards.text import estimate_tokens, language
+from providers.base import Sampling
 from tasks import prompts
 from tasks.lore.shapes import CATEGORIES
 from tasks.work import Work
@@ -57,6 +58,8 @@ class Task:
         """Return the task that a request sets."""
         whole = work.provider.whole
         existing = len(card.book.entries) if card.book else 0
+        known = int(work.option("context_tokens") or work.context_tokens or 0)
+        asked = int(work.option("lorebook_max_tokens"))
         return cls(
             card=card,
             source=work.source,
@@ -73,9 +76,9 @@ class Task:
             recursive=bool(work.option("recursive_scanning")),
             strict=work.option("grounding") != "free",
             repairs=0 if whole else int(work.option("repairs") or 0),
-            context=int(work.option("context_tokens") or work.context_tokens or CONTEXT),
+            context=known or CONTEXT,
             chunk=int(work.option("chunk_tokens")),
-            answer=int(work.option("lorebook_max_tokens")),
+            answer=min(asked, known // 2) if known else asked,
             wishes=wishes(work),
             code=code_of(work.option("language")) or language(work.source),
         )
@@ -89,6 +92,10 @@ class Task:
     def own(self) -> tuple[str, ...]:
         """What the character is called."""
         return tuple(name for name in (self.card.name, self.card.nickname) if name.strip())
+
+    def sampling(self, work: Work, *, analysis: bool = False) -> Sampling:
+        """Return how to ask: as the options say, but with no larger cap than a small context has room for."""
+        return replace(work.sampling("lorebook_max_tokens", analysis=analysis), max_tokens=self.answer)
 
     def room(self, shown: Sequence[str] = ()) -> int:
         """Return how many tokens of source a prompt may hold, beside the answer and what else it shows."""

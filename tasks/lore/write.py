@@ -6,8 +6,9 @@ same ones, and the ledger answers those that are paid for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from providers.base import BadOutput, Fault, Filtered, Prompt, Sampling, Truncated
 from tasks import replies
@@ -17,7 +18,7 @@ from tasks.lore.draft import Draft, draft_of, read_drafts
 from tasks.lore.grounding import Given
 from tasks.lore.passages import find_mentions
 from tasks.lore.same import core, covers, is_person
-from tasks.lore.shapes import SUBJECTS
+from tasks.lore.shapes import ENTRY, SUBJECTS
 from tasks.lore.task import Task
 from tasks.question import Answer
 from tasks.work import Work
@@ -38,7 +39,7 @@ def propose(work: Work, task: Task, found: Sequence[Candidate]) -> list[Candidat
     prompt = questions.subjects_prompt(work.claim.prompts, task, known, missing)
     work.show(BEGUN / 2, "looking for further subjects")
     try:
-        completion = work.ask(prompt, work.sampling("lorebook_max_tokens", analysis=True), shared=task.shared)
+        completion = work.ask(prompt, task.sampling(work, analysis=True), shared=task.shared)
         answer = replies.read_reply(completion.text, SUBJECTS)
     except (BadOutput, Truncated, Filtered) as fault:
         work.log("warning", "No further subjects could be read.", reason=str(fault))
@@ -100,9 +101,7 @@ class _Writing:
         """Add the entries of one group, and return them; a group whose answer was cut short is asked for in halves."""
         prompt = questions.entries_prompt(self.work.claim.prompts, self.task, group, self.subjects)
         try:
-            answer = _ask_shared(
-                self.work, prompt, self.work.sampling("lorebook_max_tokens"), number, shared=self.task.shared
-            )
+            answer = _ask_shared(self.work, prompt, self.task.sampling(self.work), number, shared=self.task.shared)
         except Truncated as fault:
             if len(group) > 1:
                 middle = (len(group) + 1) // 2
@@ -111,7 +110,8 @@ class _Writing:
             return self._leave_out(group, fault)
         except (BadOutput, Filtered) as fault:
             return self._leave_out(group, fault)
-        written, missing, strange = read_drafts(answer.value["entries"], group)
+        entries = answer.value["entries"] if self.task.whole else [_plain(entry) for entry in answer.value["entries"]]
+        written, missing, strange = read_drafts(entries, group)
         self.drafts += written
         more = [draft for entry in strange if (draft := self._unasked(entry))]
         self.drafts += more
@@ -136,6 +136,11 @@ class _Writing:
             return draft_of(entry, subject)
         self.work.log("info", f"An entry that nobody asked for is left out: {name[:60]}.")
         return None
+
+
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry with what the shape has, and nothing that a model adds to it."""
+    return {name: entry[name] for name in ENTRY["properties"]}
 
 
 def _names(subjects: Sequence[Candidate]) -> list[str]:

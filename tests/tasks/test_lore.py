@@ -220,6 +220,14 @@ def test_an_ambiguous_key_goes_where_others_are_left() -> None:
     assert (keys.primary, keys.secondary) == (["Threadwater"], [])
 
 
+def test_in_a_long_source_a_word_has_to_be_more_common_to_say_nothing() -> None:
+    plain = "the lighthouse burns, a lighthouse, one lighthouse"
+    keys, _ = keys_of(draft("Gull Rock", keys=("lighthouse",)), draft("B"), texts=(plain,))
+    assert keys.primary == ["Gull Rock"]
+    keys, _ = keys_of(draft("Gull Rock", keys=("lighthouse",)), draft("B"), texts=(plain, "and so it goes " * 5000))
+    assert keys.primary == ["Gull Rock", "lighthouse"]
+
+
 def test_a_plain_word_alone_is_narrowed_by_what_comes_with_it() -> None:
     plain = "the bell rings, a bell, one bell"
     bell, other = keys_of(

@@ -334,12 +334,35 @@ def test_cards_of_one_source_get_one_book_and_pay_for_it_once(desk: Desk) -> Non
     assert "Mara Voss is in the card, and has no entry." in desk.logs()
 
 
+def test_what_is_mended_is_mended_once_for_all_cards(desk: Desk) -> None:
+    says(desk, "{{char}} lives here.", told("Tom Reyes"), name="Tom Reyes")
+    cards = [replace(CARD, name="Meridian"), replace(CARD, name="Ilse Brand")]
+    books = [expand.work(desk.begin(job_id)) for job_id in desk.open(cards, shared=True, lorebook_entries=8)]
+    assert len(desk.prompts("repair_entry")) == 1
+    assert [entry_of(book, "Tom Reyes").content for book in books] == [told("Tom Reyes")] * 2
+
+
+def test_a_cap_leaves_room_in_a_small_context(desk: Desk) -> None:
+    desk.expand(context_tokens=3000)
+    assert {body["max_tokens"] for body in desk.server.ledger.requests} == {1500}
+
+
 def test_without_the_option_each_card_has_a_book_of_its_own(desk: Desk) -> None:
     for job_id in desk.open([CARD, replace(CARD, name="Ilse Brand")], shared=True, shared_book=False):
         expand.work(desk.begin(job_id))
     prompts = desk.prompts("write_entries")
     assert len(set(prompts)) == len(prompts)
     assert "What the card of Ilse Brand says" in prompts[-1]
+
+
+def test_a_model_does_not_say_what_is_always_on(desk: Desk) -> None:
+    def write(schema: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+        return {"entries": [entry | {"constant": True} for entry in write_all(schema, body)["entries"]]}
+
+    desk.server.writers["write_entries"] = write
+    book = desk.expand()
+    assert book is not None
+    assert [entry.name for entry in book.entries if entry.constant] == ["Premise"]
 
 
 def test_entries_of_an_existing_card_stay_and_are_not_written_again(desk: Desk) -> None:
