@@ -29,7 +29,7 @@ from tasks.errors import StepFailed
 
 BYTES_A_TOKEN = 3  # at least; English has 4 to 5, scripts of three bytes a letter about 3
 TOKENS_A_MESSAGE = 10  # what a chat template puts around each
-USUAL_SHARE = 4  # an answer is expected to take a quarter of its cap, while nothing is known of its kind
+SURPLUS = 2  # the bound of a prompt is less than so many times its tokens
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between two looks for room
 WAITS_IN_SLOT = 15  # looks (about twenty seconds); then the slot is given to somebody else
 PARKED_SECONDS = 10.0
@@ -37,7 +37,10 @@ PARKED_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Price:
-    """What one call may cost (None: nobody knows), and what it is expected to."""
+    """What one call may cost (None: nobody knows), and what it is expected to: the mean of its kind so far.
+
+    Before there is a mean, it is what the prompt alone costs: a call is not refused on a guess.
+    """
 
     bound: Decimal | None
     expected: Decimal
@@ -155,7 +158,7 @@ def price_of(session: db.Session, provider: str, prompt: Prompt, sampling: Sampl
         most, now = dearest(pricing, tokens), read_rates(pricing, tokens)
         if most is not None and now is not None:
             bounds.append(most.most(tokens, sampling.max_tokens))
-            expected.append(now.cost(tokens, math.ceil(sampling.max_tokens / USUAL_SHARE)))
+            expected.append(now.cost(tokens // SURPLUS, 0))
             trusted = trusted or seen.prompt is None or seen.prompt <= max(most.prompt, most.completion)
     if seen.prompt is not None and seen.completion is not None and not trusted:
         bounds.append(tokens * seen.prompt + sampling.max_tokens * seen.completion)

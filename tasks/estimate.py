@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from cards.rules import LIMITS
 from models.rates import Rates
+from tasks.remedy import MOST_CAP, RAISES
 from tasks.writing.read import CONTEXT
 from tasks.writing.read import PROMPT as ROOM_FOR_RULES
 
@@ -320,7 +321,7 @@ def _take(stage: Stage, asked: Asked, learned: Learned | None) -> Take | None:
             questions.max * (asks * most_read + again * QUOTED_TOKENS),
         ),
         Range(questions.low * min(writes.low, cap), calls * expected, questions.max * (asks + RAISED) * cap),
-        (most_read + QUOTED_TOKENS, (1 + RAISED) * cap),
+        (most_read + QUOTED_TOKENS, min(cap * 2**RAISES, max(cap, MOST_CAP), asked.output_cap or MOST_CAP)),
     )
 
 
