@@ -59,6 +59,7 @@ def arrange(task: Task, drafts: Sequence[Draft], there: Book | None = None) -> t
     frequent = _frequent(task, book, list(texts.values()))
     always |= _more_constants(task, drafts, always, frequent, there)
     entries = [replace(entry, constant=True, priority=100) if entry.name in always else entry for entry in entries]
+    entries = [_tightened(entry) if entry.name in frequent else entry for entry in entries]
     entries.sort(key=lambda entry: (not entry.constant, entry.insertion_order))
     return with_flags(_book(task, there, entries), {entry.name for entry in entries}, task.card.name), lost
 
@@ -117,6 +118,12 @@ def _frequent(task: Task, book: Book, texts: Sequence[str]) -> set[str]:
         return set()
     shares = analyse(book, texts=parts, char=task.card.name).shares
     return {book.entries[place].name for place, share in shares if share > SHARE}
+
+
+def _tightened(entry: Entry) -> Entry:
+    """Return an entry that nearly every message brings up without its plain words for keys, if it has others."""
+    telling = tuple(key for key in entry.keys if " " in key or not key.islower())
+    return replace(entry, keys=telling) if telling and not entry.constant else entry
 
 
 def _entry(task: Task, draft: Draft, keys: Keys, constant: bool, place: int, count: int) -> Entry:

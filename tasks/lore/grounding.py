@@ -12,6 +12,7 @@ from cards.text import language, proper_nouns
 
 FIGURE = re.compile(r"(?<![\w.,])\d{2,}(?:[.,]\d+)*")
 WORD = re.compile(r"[^\W\d_]+")
+TELLING = 60  # characters that tell a language
 LEAST_STEM = 4  # letters of a known word that a derived one begins with: Karst, Karstian
 _INSIDE = r"(?:[\w,;:)]\s+|['\"“«(-])"  # what stands before a word that does not open a sentence
 _ONES = (
@@ -36,6 +37,15 @@ class Given:
     def figures(self) -> frozenset[str]:
         """The numbers, without separators."""
         return frozenset(_plain(figure) for text in self.texts for figure in re.findall(r"\d+(?:[.,]\d+)*", text))
+
+    def is_like(self, content: str) -> bool:
+        """Whether a text is in the language of what was given, as far as that can be told."""
+        return language(content) == self.code or len(content) < TELLING
+
+    @cached_property
+    def code(self) -> str:
+        """The language of what was given, as a code."""
+        return language(self.texts[0])
 
     def has_name(self, name: str) -> bool:
         """Whether a word of the name is there, be it as the root of a longer one."""
@@ -62,8 +72,11 @@ def _plain(figure: str) -> str:
 
 
 def strangers(content: str, given: Given) -> list[str]:
-    """Return the names and figures of an entry that are nowhere in what was given."""
-    names = [name for name in _names(content) if not given.has_name(name)]
+    """Return the names and figures of an entry that are nowhere in what was given.
+
+    Of a text in another language than what was given only figures are told: names may be written otherwise there.
+    """
+    names = [name for name in _names(content) if not given.has_name(name)] if given.is_like(content) else []
     figures = [match.group() for match in FIGURE.finditer(content) if not given.has_figure(match.group())]
     return list(dict.fromkeys([*names, *figures]))
 

@@ -68,7 +68,7 @@ def _new(task: Task, found: Sequence[Candidate], proposed: Sequence[dict[str, st
 def write(work: Work, task: Task, subjects: Sequence[Candidate]) -> list[Draft]:
     """Return the entries of these subjects, as far as the model wrote them; what it did not is in the job's log.
 
-    Raises the last fault when not one could be had.
+    Raises the last fault when not one could be had, unless faulty cards are to be delivered.
     """
     size = len(subjects) if task.whole else task.per_call
     groups = [list(subjects[place : place + size]) for place in range(0, len(subjects), max(1, size))] or [[]]
@@ -78,7 +78,7 @@ def write(work: Work, task: Task, subjects: Sequence[Candidate]) -> list[Draft]:
         work.show(BEGUN + (WRITTEN - BEGUN) * (number + 1) / len(groups), writing.shown)
         if written:
             work.log("info", f"Wrote {writing.shown}.", entries=[draft.name for draft in written])
-    if not writing.drafts and writing.faults:
+    if not writing.drafts and writing.faults and work.option("on_errors") != "deliver":
         raise writing.faults[-1]
     return writing.drafts
 

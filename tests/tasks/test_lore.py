@@ -292,18 +292,27 @@ def test_a_premise_too_long_for_its_share_of_the_budget_is_not_constant() -> Non
     assert arranged(draft("Saltmarket"), long, token_budget=400).keys() == {"Saltmarket"}
 
 
+EVERY = ("description", "personality", "scenario", "first_mes", "mes_example")
+
+
+def with_everywhere(word: str) -> Card:
+    """The card with a word in all its texts."""
+    return replace(CARD, **{name: f"{getattr(CARD, name)} {word}." for name in EVERY})
+
+
 def test_what_every_message_brings_up_is_constant_while_there_is_room() -> None:
-    card = replace(
-        CARD,
-        **{
-            name: f"Saltmarket. {getattr(CARD, name)}"
-            for name in ("personality", "scenario", "first_mes", "description", "mes_example")
-        },
-    )
+    card = with_everywhere("Saltmarket")
     drafts = (draft("Saltmarket"), draft("Meridian"))
     assert arranged(*drafts, card=card, constants=2)["Saltmarket"].constant
     assert not arranged(*drafts, card=card, constants=2)["Meridian"].constant
     assert not arranged(*drafts, card=card, constants=0)["Saltmarket"].constant
+
+
+def test_a_plain_word_that_every_message_has_is_no_key() -> None:
+    drafts = [draft("Saltmarket", keys=("harbour", "the old port")), draft("Meridian", keys=("ferry",))]
+    found = arranged(*drafts, card=with_everywhere("harbour"), source="Saltmarket and the Meridian.", constants=0)
+    assert found["Saltmarket"].keys == ("Saltmarket", "the old port")
+    assert found["Meridian"].keys == ("Meridian", "ferry")
 
 
 def test_without_recursion_no_entry_brings_up_another_even_where_the_front_end_recurses() -> None:
@@ -373,6 +382,11 @@ def test_evidence_can_be_taken_out_again() -> None:
 )
 def test_names_and_figures_that_nobody_gave_are_found(content: str, found: list[str]) -> None:
     assert strangers(content, Given((SOURCE, CARD.description))) == found
+
+
+def test_in_another_language_only_figures_tell() -> None:
+    german = "Saltmarket ist eine Hafenstadt, in der die Kaufleute und die Schmiede seit 1382 unter sich bleiben."
+    assert strangers(german, Given((SOURCE,))) == ["1382"]
 
 
 def test_only_the_sentences_that_say_them_go() -> None:

@@ -106,6 +106,12 @@ def test_answers_of_the_wrong_shape_end_the_step_when_there_is_nothing_else(desk
     assert len(asked(desk)) == 2
 
 
+def test_a_card_may_be_delivered_without_a_book(desk: Desk) -> None:
+    desk.server.writers["write_entries"] = lambda _, __: {"entries": "none"}
+    assert desk.expand(reasks=0, on_errors="deliver", lorebook_entries=4) is None
+    assert "Some entries could not be had and are left out." in desk.logs()
+
+
 def test_a_step_that_died_half_way_pays_for_no_entry_twice(desk: Desk) -> None:
     work = desk.begin(desk.open([CARD], lorebook_entries=8)[0])
     desk.server.script = [Say(), Say(status=401, body={"error": {"message": "no", "code": 401}})]
