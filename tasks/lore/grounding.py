@@ -9,6 +9,7 @@ from functools import cached_property
 
 from cards.rules.wording import sentences
 from cards.text import language, proper_nouns
+from cards.text_scripts import WIDE
 
 FIGURE = re.compile(r"(?<![\w.,])\d{2,}(?:[.,]\d+)*")
 WORD = re.compile(r"[^\W\d_]+")
@@ -48,7 +49,9 @@ class Given:
         return language(self.texts[0])
 
     def has_name(self, name: str) -> bool:
-        """Whether a word of the name is there, be it as the root of a longer one."""
+        """Whether a word of the name is there, be it as the root of a longer one; of a wide script all of it."""
+        if WIDE.search(name):
+            return any(name in text for text in self.texts)
         return any(self._has(word.casefold()) for word in WORD.findall(name))
 
     def _has(self, word: str) -> bool:

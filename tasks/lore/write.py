@@ -78,24 +78,26 @@ def write(work: Work, task: Task, subjects: Sequence[Candidate]) -> list[Draft]:
         work.show(BEGUN + (WRITTEN - BEGUN) * (number + 1) / len(groups), writing.shown)
         if written:
             work.log("info", f"Wrote {writing.shown}.", entries=[draft.name for draft in written])
-    if not writing.drafts and writing.faults and work.option("on_errors") != "deliver":
+    if not writing.drafts and not writing.unasked and writing.faults and work.option("on_errors") != "deliver":
         raise writing.faults[-1]
-    return writing.drafts
+    return [*writing.drafts, *writing.unasked]
 
 
 @dataclass
 class _Writing:
-    """The entries of one book while they are written."""
+    """The entries of one book while they are written; ``unasked`` are of subjects that the writer brought up."""
 
     work: Work
     task: Task
     subjects: Sequence[Candidate]
     drafts: list[Draft] = field(default_factory=list)
+    unasked: list[Draft] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     @property
     def shown(self) -> str:
-        return f"{len(self.drafts)} of {len(self.subjects) or len(self.drafts)} entries"
+        count = len(self.drafts) + len(self.unasked)
+        return f"{count} of {max(count, len(self.subjects))} entries"
 
     def write_group(self, number: int, group: list[Candidate]) -> list[Draft]:
         """Add the entries of one group, and return them; a group whose answer was cut short is asked for in halves."""
@@ -114,7 +116,7 @@ class _Writing:
         written, missing, strange = read_drafts(entries, group)
         self.drafts += written
         more = [draft for entry in strange if (draft := self._unasked(entry))]
-        self.drafts += more
+        self.unasked += more
         if missing and not self.task.whole:
             self.work.log("info", "The writer had nothing to say of some subjects.", subjects=_names(missing))
         return [*written, *more]
@@ -130,9 +132,9 @@ class _Writing:
         name = " ".join(str(entry["name"]).split())
         texts = {} if self.task.shared else shown(self.task.card)
         subject = located(Candidate(name), self.task.source, texts)
-        known = [*self.subjects, *(draft.subject for draft in self.drafts)]
+        known = [*self.subjects, *(draft.subject for draft in self.unasked)]
         is_new = not covers(known, subject) and (self.task.shared or not is_person(subject, self.task.own))
-        if is_new and (subject.mentions or self.task.whole) and len(self.drafts) < self.task.left:
+        if is_new and (subject.mentions or self.task.whole) and len(self.unasked) < self.task.left:
             return draft_of(entry, subject)
         self.work.log("info", f"An entry that nobody asked for is left out: {name[:60]}.")
         return None

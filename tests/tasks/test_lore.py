@@ -384,6 +384,12 @@ def test_names_and_figures_that_nobody_gave_are_found(content: str, found: list[
     assert strangers(content, Given((SOURCE, CARD.description))) == found
 
 
+def test_scripts_without_blanks_are_looked_through() -> None:
+    given = Given(("桐島ハルは桜の里の灯台守である。桐島ハルは猫が好きだ。",))
+    assert given.has_name("桜の里")
+    assert not given.has_name("月の里")
+
+
 def test_in_another_language_only_figures_tell() -> None:
     german = "Saltmarket ist eine Hafenstadt, in der die Kaufleute und die Schmiede seit 1382 unter sich bleiben."
     assert strangers(german, Given((SOURCE,))) == ["1382"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -338,6 +339,16 @@ def test_cards_of_one_source_get_one_book_and_pay_for_it_once(desk: Desk) -> Non
     assert told_of[2].keys() - told_of[1].keys() == {"Tom Reyes"}
     assert all(told_of[2][name] == content for each in told_of for name, content in each.items())
     assert "Mara Voss is in the card, and has no entry." in desk.logs()
+
+
+def test_cards_that_are_written_at_one_time_pay_once_all_the_same(desk: Desk) -> None:
+    cards = [replace(CARD, name=name) for name in ("Ilse Brand", "Otto Brand", "Nel Haas")]
+    works = [desk.begin(job_id) for job_id in desk.open(cards, shared=True, lorebook_entries=4)]
+    desk.server.seconds = 0.1  # each answer is on its way while the others ask
+    with ThreadPoolExecutor(3) as pool:
+        books = list(pool.map(expand.work, works))
+    assert len(desk.server.ledger.charges) == 1
+    assert len({tuple(names(book)) for book in books}) == 1
 
 
 def test_what_is_mended_is_mended_once_for_all_cards(desk: Desk) -> None:
