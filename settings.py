@@ -66,10 +66,18 @@ def llm(env: Mapping[str, str]) -> Llm:
     if base_url := env.get("LLM_BASE_URL", "").strip():
         if not env.get("LLM_MODEL"):
             raise SettingError("LLM_BASE_URL is set but LLM_MODEL is not: set LLM_MODEL to a model of that server.")
-        return Llm(chat_base_url(base_url), env["LLM_MODEL"], env.get("LLM_API_KEY", ""))
-    if key := env.get("OPENROUTER_API_KEY", "").strip():
+        return Llm(chat_base_url(base_url), env["LLM_MODEL"], api_key(env, "LLM_API_KEY"))
+    if key := api_key(env, "OPENROUTER_API_KEY"):
         return Llm(OPENROUTER_URL, env.get("LLM_MODEL") or OPENROUTER_MODEL, key)
     return Llm(None, "")
+
+
+def api_key(env: Mapping[str, str], name: str) -> str:
+    """Return the key that ``name`` is set to. One that no header can hold is refused here, where nobody quotes it."""
+    key = env.get(name, "").strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise SettingError(f"{name} holds a blank, a line break or a letter that no key has: copy it again.")
+    return key
 
 
 def chat_base_url(raw: str) -> str:

@@ -19,6 +19,7 @@ from providers.learned import Lessons
 # Settings that are sent under their own name, where they are set at all.
 SETTINGS = ("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "seed")
 OPENROUTER_SETTINGS = ("top_a", "repetition_penalty")
+MOST_MODELS = 3  # that OpenRouter takes in one request; those behind are asked by us, should it come to that
 # What a request can do without.
 DISPENSABLE = (*SETTINGS, *OPENROUTER_SETTINGS, "stop", "reasoning_effort", "reasoning", "stream_options")
 UNSUPPORTED = re.compile(
@@ -56,7 +57,7 @@ def _for_openrouter(sampling: Sampling, body: Mapping[str, Any]) -> dict[str, An
     if routing := {**sampling.routing, **body.get("provider", {})}:
         fields["provider"] = routing
     if sampling.fallback_models:
-        fields["models"] = list(dict.fromkeys((sampling.model, *sampling.fallback_models)))
+        fields["models"] = list(dict.fromkeys((sampling.model, *sampling.fallback_models)))[:MOST_MODELS]
     if sampling.reasoning_effort:
         fields["reasoning"] = {"effort": sampling.reasoning_effort}
     return fields

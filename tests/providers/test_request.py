@@ -82,6 +82,11 @@ def test_openrouters_own_settings_go_to_openrouter_only() -> None:
     assert body(FULL, openrouter=True, rung="tool")["provider"] == {"order": ["Deep"], "data_collection": "deny"}
 
 
+def test_openrouter_is_given_no_more_models_than_it_takes() -> None:
+    sent = body(replace(BARE, fallback_models=("b", "c", "d", "e")), openrouter=True)
+    assert sent["models"] == ["test/model", "b", "c"]
+
+
 def test_openrouters_headers_go_to_openrouter_only(model_server: ModelServer) -> None:
     ask(model_server)
     openrouter = OpenAIProvider(model_server.base_url, "m")

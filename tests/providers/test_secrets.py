@@ -104,6 +104,16 @@ def test_no_repr_and_nothing_learned_holds_the_key(provider: OpenAIProvider, mod
     assert KEY not in repr(llm)
 
 
+@pytest.mark.parametrize("name", ["LLM_API_KEY", "OPENROUTER_API_KEY"])
+@pytest.mark.parametrize("bad", [f"{KEY}\n{KEY}", f"{KEY} x", f"{KEY}ä", f"{KEY}\x00"])
+def test_a_key_that_no_header_can_hold_is_refused_unquoted(name: str, bad: str) -> None:
+    env = {name: bad} | ({"LLM_BASE_URL": "http://host", "LLM_MODEL": "m"} if name == "LLM_API_KEY" else {})
+    with pytest.raises(settings.SettingError, match=name) as raised:
+        settings.llm(env)
+    assert KEY not in str(raised.value)
+    assert settings.llm(env | {name: f" {KEY}\n"}).api_key == KEY
+
+
 def test_the_key_goes_to_no_other_address(provider: OpenAIProvider, model_server: ModelServer) -> None:
     with ModelServer() as other:
         model_server.script = [Say(307, b"", headers={"Location": f"{other.base_url}/chat/completions"})]
