@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -64,6 +64,8 @@ def read_completion(
     wanted = wanted or Wanted({})
     reply = _read_json(status, content) if isinstance(content, bytes) else content
     usage = read_usage(reply, charges=charges)
+    if headers.get("X-OpenRouter-Cache-Status", "").upper() == "HIT":  # an answer given before: free, and known to be
+        usage = replace(usage, cost_usd=base.ZERO, cost_basis="provider")
     if (error := find_error(reply, status)) is not None:
         raise read_fault(status, headers, error, usage)
     choice = _read_choice(reply, usage)
@@ -163,8 +165,10 @@ def read_usage(reply: Mapping[str, Any], *, charges: bool) -> Usage:
     if not isinstance(usage, dict):
         return Usage(cost_basis="unknown" if charges else "local")
     cost = _money(usage.get("cost"))
-    if cost is not None and usage.get("is_byok"):
-        cost += _money((usage.get("cost_details") or {}).get("upstream_inference_cost")) or base.ZERO
+    details = usage.get("cost_details")
+    upstream = _money(details.get("upstream_inference_cost")) if isinstance(details, dict) else None
+    if usage.get("is_byok") and upstream is not None:
+        cost = (cost or base.ZERO) + upstream
     basis = "provider" if cost is not None else ("unknown" if charges else "local")
     return Usage(
         prompt_tokens=_count(usage, "prompt_tokens"),

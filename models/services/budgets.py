@@ -138,8 +138,10 @@ def look_back(session: Session, provider: str, model: str, purpose: str) -> Seen
         .limit(LOOKED_AT)
         .subquery()
     )
-    counted = (newest.c.status == ANSWERED) | (newest.c.prompt_tokens + newest.c.completion_tokens > 0)
-    known = (newest.c.cost_basis != "unknown") & counted  # a call that got nowhere is no sign of being free
+    # A call that got nowhere, or was answered out of a cache, is no sign of being free.
+    local = (newest.c.status == ANSWERED) & (newest.c.cost_basis == "local")
+    counted = newest.c.prompt_tokens + newest.c.completion_tokens > 0
+    known = (newest.c.cost_basis != "unknown") & (counted | local)
     cost, prompt, completion = newest.c.cost_usd, newest.c.prompt_tokens, newest.c.completion_tokens
     row = session.execute(
         select(

@@ -15,7 +15,7 @@ from models import rates
 from models.rates import Rates, read_rates
 from providers import base
 from providers.prices import fetch_models, read_models
-from providers.reply import read_usage
+from providers.reply import read_completion, read_usage
 
 PLAIN = {"prompt": "0.000003", "completion": "0.000015", "request": "0", "image": "0.0048"}
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -133,6 +133,37 @@ def test_what_the_server_charges_stays_exact() -> None:
     """0.1 + 0.2 of floats is 0.30000000000000004."""
     usage = json.loads('{"cost": 0.1, "is_byok": true, "cost_details": {"upstream_inference_cost": 0.2}}')
     assert read_usage({"usage": usage}, charges=True).cost_usd == Decimal("0.3")
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost", "basis"),
+    [
+        (
+            {"cost": 0.5, "cost_details": {"upstream_inference_cost": 0.25}},
+            "0.5",
+            "provider",
+        ),  # not BYOK: in it already
+        ({"cost": None, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.25}}, "0.25", "provider"),
+        ({"cost": 0.5, "is_byok": True, "cost_details": None}, "0.5", "provider"),
+        ({"cost": 0.5, "is_byok": True, "cost_details": [1]}, "0.5", "provider"),
+        ({"cost": "NaN", "prompt_tokens": 5}, "0", "unknown"),
+        ({"cost": 0}, "0", "provider"),  # a free model; not the same as not knowing
+    ],
+)
+def test_a_bill_is_what_the_account_pays(usage: dict[str, Any], cost: str, basis: str) -> None:
+    read = read_usage({"usage": usage}, charges=True)
+    assert (read.cost_usd, read.cost_basis) == (Decimal(cost), basis)
+
+
+def test_an_answer_out_of_the_response_cache_is_known_to_be_free() -> None:
+    body = {
+        "choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0},
+    }
+    hit = read_completion(200, {"X-OpenRouter-Cache-Status": "HIT"}, body, charges=True)
+    miss = read_completion(200, {"X-OpenRouter-Cache-Status": "MISS"}, body, charges=True)
+    assert (hit.usage.cost_usd, hit.usage.cost_basis) == (0, "provider")
+    assert miss.usage.cost_basis == "unknown"
 
 
 def test_the_operator_sets_prices_inline_or_in_a_file(tmp_path: Path) -> None:
