@@ -26,6 +26,7 @@ PREMISE_WORDS = 40  # of a source that says enough for one
 PREMISE_FROM = 3  # entries of a book that is to have one
 CATEGORY_OF = {"person": "person", "place": "place", "faction": "faction", "thing": "thing"}
 _TWO_SENTENCES = re.compile(r"[.!?]\s")
+_PARTICLES = re.compile(r"^[\u3041-\u309f]{2,}(?=[\u30a0-\u9fff])")  # hiragana that leads up to a Japanese name
 _SHOWN = ("description", "personality", "scenario", "first_mes", "alternate_greetings", "mes_example")
 
 
@@ -92,7 +93,7 @@ def _nouns(text: str) -> list[ProperNoun]:
 def _without_lead(name: str, small: Collection[str]) -> str:
     """Return a name without the small words that opened its sentence: "Did the Halloran Combine" is that Combine."""
     first, _, rest = name.partition(" ")
-    return _without_lead(rest, small) if rest and first.casefold() in small else name
+    return _without_lead(rest, small) if rest and first.casefold() in small else _PARTICLES.sub("", name)
 
 
 def _merged(group: Sequence[Named], source: str, told: dict[str, str]) -> Candidate:

@@ -14,11 +14,13 @@ from functools import cache, lru_cache
 
 from cards.rules.distance import within
 from cards.text_blocks import word_list
+from cards.text_scripts import WIDE
 
 LEAST_LETTERS = 5  # shorter names that differ in a letter are two names
 LONG_NAME = 12  # letters from which two may differ
 RARE = 2  # mentions up to which a name that is nearly another one is taken for a slip of the pen
 _EDGES = " \t\n.,;:!?'’\"“”„«»()[]*_"
+_HONORIFIC = re.compile(r"(?<=\w)(?:さん|さま|様|くん|君|ちゃん|殿|先生|氏|님|씨)$")
 _POSSESSIVE = re.compile(r"['’]s?$")
 
 
@@ -53,7 +55,7 @@ def bare(name: str) -> tuple[str, ...]:
     words = core(name)
     while len(words) > 1 and words[0] in word_list("titles") and words[1] not in word_list("particles"):
         words = words[1:]
-    return words
+    return (*words[:-1], _HONORIFIC.sub("", words[-1])) if words else words
 
 
 def same_name(one: str, other: str) -> bool:
@@ -120,6 +122,8 @@ def is_person(one: Named, names: Sequence[str]) -> bool:
     own = [name for name in names if name.strip()]
     if any(same_name(form, name) for form in one.forms for name in own):
         return True
+    if WIDE.search(one.name):
+        return any(one.name in name or name in one.name for name in own)
     return any(short_for(one.name, name) or short_for(name, one.name) for name in own)
 
 

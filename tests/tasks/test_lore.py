@@ -61,6 +61,7 @@ def test_a_name_is_short_for_another_only_where_people_use_it_so(short: str, ful
 def test_articles_and_one_title_make_no_other_name() -> None:
     assert same_name("The Rock", "rock")
     assert same_name("Captain Voss", "Voss")
+    assert same_name("田中さん", "田中")
     assert not same_name("Lord Voss", "Lady Voss")
 
 

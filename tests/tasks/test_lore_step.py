@@ -309,6 +309,29 @@ def test_a_failed_proposal_costs_no_book(desk: Desk) -> None:
     assert len(desk.prompts("propose_subjects")) == 1
 
 
+def test_scripts_without_blanks_get_a_book_too(desk: Desk) -> None:
+    source = (
+        "桐島ハルは灯台守である。灯台は桜の里の岬に立つ。桜の里では冬に霧笛が鳴る。霧笛を鳴らすのは田中さんだ。" * 2
+    )
+    texts = {
+        "桜の里": "桜の里は岬の村である。冬には霧が深い。",
+        "霧笛": "霧笛は灯台の横にあり、霧の日に鳴る。",
+        "田中": "田中さんは霧笛を鳴らす老人だ。",
+    }
+    desk.server.writers["propose_subjects"] = lambda _, __: {
+        "subjects": [{"name": name, "category": "place"} for name in (*texts, "月の里")]
+    }
+    desk.server.writers["write_entries"] = lambda _, body: {
+        "entries": [written(name, texts.get(name, "")) for name in asked_names(body)]
+    }
+    card = Card(name="桐島ハル", description="{{char}}は無口な灯台守で、猫が好きだ。")
+    book = desk.expand(card, source, lorebook_entries=4, constants=0)
+    assert names(book) == ["桜の里", "田中", "霧笛"]
+    entry = entry_of(book, "桜の里")
+    assert (entry.keys, entry.extensions["match_whole_words"]) == (("桜の里",), False)
+    assert source[slice(*entry.extensions["cardforge"]["source"][0])] == "灯台は桜の里の岬に立つ。"
+
+
 def test_200_000_characters_of_source_fit_a_small_context(desk: Desk) -> None:
     parts = SOURCE.split("\n")
     filler = "The tide comes in, the tide goes out, and the gulls have seen it all before.\n\n"
