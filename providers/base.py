@@ -231,7 +231,6 @@ class NoSuchModel(BadRequest):
 class ContextTooLong(BadRequest):
     """The prompt alone is longer than the model can read."""
 
-    code = "VALIDATION_ERROR"
     remedy = "Shorten the source, lower chunk_tokens, or use a model with a larger context."
 
 

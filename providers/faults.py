@@ -31,7 +31,8 @@ FAULT_BY_WORD: Mapping[str, type[Fault]] = {
         base.Filtered: "content_policy_violation content_filter content_filtered moderation safety",
         base.Refused: "refusal",
         base.NoSuchModel: (
-            "model_not_found no_endpoints model_deprecated privacy_restricted constraint_filtered free_variant_ended"
+            "model_not_found wrong_endpoint no_endpoints model_deprecated privacy_restricted constraint_filtered"
+            " free_variant_ended"
         ),
         base.OutOfCredits: "insufficient_quota insufficient_credits billing_hard_limit_reached billing_not_active",
         base.AuthRefused: "invalid_api_key authentication_error",

@@ -110,6 +110,8 @@ class OpenAIProvider:
         self, fault: base.BadRequest, body: Mapping[str, Any], sampling: Sampling, rung: str
     ) -> tuple[Sampling, str]:
         """Return how to ask after a refusal, and remember it; raise the fault if nothing is to be learned from it."""
+        if fault.usage is not None and fault.usage.completion_tokens:
+            raise fault  # that was no refusal: something was written, and is to be paid for
         where = (self.base_url, sampling.model)
         if isinstance(fault, base.CapTooLarge) and LEAST_TOKENS <= fault.most < sampling.max_tokens:
             if fault.lasting:

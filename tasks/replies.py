@@ -50,7 +50,7 @@ def find_object(text: str, schema: Schema | None = None, *, mend: bool = True) -
     A bare list is taken for the only property of ``schema``, if that is a list.
     """
     bare = strip_thinking(text).strip()
-    for candidate in candidates(bare):
+    for candidate in (text, *candidates(bare)):
         try:
             found = _as_object(json.loads(candidate, strict=False, object_pairs_hook=_storable), schema)
         except (ValueError, RecursionError):
@@ -100,12 +100,11 @@ def mend_object(text: str) -> dict[str, Any] | None:
     if not broken.startswith("{") or broken[-1:] not in '}]"' or len(broken) > LONGEST_MENDED:
         return None
     try:
-        found = json_repair.loads(broken, skip_json_loads=True)
+        mended = json.dumps(json_repair.loads(broken, skip_json_loads=True), ensure_ascii=False)
+        found = json.loads(mended, object_pairs_hook=_storable)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or letters(json.dumps(found, ensure_ascii=False)) < LEAST_KEPT * letters(broken):
-        return None
-    return _storable(list(found.items()))
+    return found if isinstance(found, dict) and letters(mended) >= LEAST_KEPT * letters(broken) else None
 
 
 def letters(text: str) -> int:
@@ -150,8 +149,6 @@ def _storable(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _storable_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_storable_value(part) for part in value]
-    if isinstance(value, dict):
-        return _storable(list(value.items()))
     return storable(value) if isinstance(value, str) else value
 
 

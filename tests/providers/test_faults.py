@@ -27,7 +27,7 @@ PROMPT = Prompt("write_card", ({"role": "user", "content": "Write."},), SHAPE)
 SAMPLING = Sampling(model="test/model", max_tokens=900)
 STABLE = {
     *("PROVIDER_AUTH", "PROVIDER_CREDITS", "PROVIDER_RATE_LIMITED", "PROVIDER_UNAVAILABLE", "PROVIDER_TIMEOUT"),
-    *("PROVIDER_BAD_OUTPUT", "OUTPUT_TRUNCATED", "CONTENT_FILTERED", "VALIDATION_ERROR"),
+    *("PROVIDER_BAD_OUTPUT", "OUTPUT_TRUNCATED", "CONTENT_FILTERED"),
 }
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

@@ -198,6 +198,15 @@ def test_the_cap_goes_by_its_other_name_where_the_old_one_is_refused(model_serve
     assert caps == [(900, None), (None, 900), (None, 900)]
 
 
+def test_what_was_written_before_the_refusal_is_paid_for_and_so_not_asked_again(model_server: ModelServer) -> None:
+    refusal = {"error": {"code": 400, "message": "json_schema is not supported"}}
+    model_server.script = [Say(mid_error=refusal, usage_early=True)]
+    with pytest.raises(base.BadRequest) as raised:
+        ask(model_server)
+    assert raised.value.usage is not None
+    assert raised.value.usage.cost_usd == model_server.ledger.total > 0
+
+
 def test_a_server_that_refuses_everything_is_given_up(model_server: ModelServer) -> None:
     model_server.script = [refusing(f"{name} is not supported") for name in ("top_k", "seed", "stop", "voice")]
     with pytest.raises(base.BadRequest, match="voice"):

@@ -57,6 +57,21 @@ def test_line_breaks_in_texts_need_no_mending() -> None:
     assert read_reply('{"name": "On\ndine\t", "tags": []}', CARD, "length") == {"name": "On\ndine\t", "tags": []}
 
 
+def test_valid_json_is_taken_as_it_is() -> None:
+    card = {"name": "She <think>s", "tags": ["```", "</think>", "{"]}
+    assert read_reply(json.dumps(card), CARD) == card
+
+
+def test_what_no_column_takes_is_taken_out_of_mended_text_too() -> None:
+    assert mend_object('{"a": {"b": "x\\u0000y"} "c": ["z\\u0000"]}') == {"a": {"b": "xy"}, "c": ["z"]}
+
+
+def test_deep_nests_are_no_reply() -> None:
+    for text in ('{"a":' * 5000, '{"a":' * 5000 + "1" + "}" * 5000, "[" * 100_000):
+        with pytest.raises(BadOutput):
+            read_reply(text, CARD)
+
+
 def test_quotes_in_texts_are_mended_where_nothing_gets_lost() -> None:
     found = read_reply('{"name": "She said "no" to me", "tags": ["a"]}', CARD)
     assert found == {"name": 'She said "no" to me', "tags": ["a"]}
