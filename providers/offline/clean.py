@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 FENCED = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<ref\b[^>/]*>.*?</ref>|<ref\b[^>]*/>", re.DOTALL)
 CONTROL = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f\u00ad\u200b\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ue000\ue001]"
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from providers.offline.lists import Table, count_cues, templates, words
 from providers.offline.notes import and_list, ended, lower_first, with_article
 from providers.offline.prose import compose, with_macro
-from providers.offline.reading import Line, Source, in_section
+from providers.offline.reading import FIRST, Line, Source, in_section
 from providers.offline.tidy import tidied
 
 BUDGETS = {"description": 260, "personality": 170, "scenario": 130}  # words
@@ -144,6 +144,8 @@ def _speaks_of_a_stranger(line: Line, source: Source) -> bool:
 
 def _home(line: Line, source: Source) -> str:
     """The field a sentence belongs in: by its section, by whom it is about, by its words."""
+    if "{{user}}" in line.text:
+        return "scenario"
     if source.is_narrative and not line.note and not is_portrait(line):
         starts = line.place * 3 < len(source.lines) and not line.about and _is_now(line, source)
         return "scenario" if starts and not leans_on_another(line, source) else "story"
@@ -243,6 +245,8 @@ def _situation(homes: dict[str, list[Line]], source: Source, turn: int) -> tuple
 
 
 def _is_setting(line: Line, source: Source) -> bool:
+    if source.code == "en" and re.search(r"\b(?:it|them|this)\b", line.text):
+        return False
     kinds = {noun.name: noun.kind for noun in source.nouns}
     if not line.about:
         cued = count_cues(line.text, source.code, "world") + count_cues(line.text, source.code, "scenario")
@@ -330,10 +334,18 @@ def write_description(parts: Sorted, source: Source, turn: int = 0) -> str:
     rest = [line for line in parts.description if line not in own]
     # Whom the card is about comes first; what is said of others around them follows.
     text = "\n\n".join(part for part in (compose(own, source), compose(rest, source)) if part)
+    if source.is_own_voice and text:
+        return quoted(text, "In {{char}}'s own words:")
     if not text:
         words_ = tidied(" ".join(source.text.split()[:120]))
         text = ended(words_) if re.search(r"\w", words_) else _fallback(source, "blank", turn)
     return text if _says_enough(text) else f"{text} {_fallback(source, 'open', turn)}".strip()
+
+
+def quoted(text: str, lead: str) -> str:
+    """Paragraphs that somebody tells of themselves, each between quotation marks."""
+    paragraphs = text.replace('"', "'").replace("“", "'").replace("”", "'").split("\n\n")
+    return "\n\n".join([lead, *(f'"{paragraph}"' for paragraph in paragraphs)])
 
 
 def _says_enough(text: str) -> bool:
@@ -364,6 +376,8 @@ def _is_named(source: Source) -> bool:
 def write_personality(parts: Sorted, source: Source, turn: int = 0) -> str:
     """The personality in the source's own sentences, else a plain statement of the traits or the role it names."""
     text = with_macro(compose(parts.personality, source), source)
+    if source.is_own_voice and len(text.split()) >= ENOUGH["personality"]:
+        return quoted(text, "{{char}} puts it like this:")
     found = traits(source)
     if text and len(text.split()) >= ENOUGH["personality"]:
         return text
@@ -389,7 +403,8 @@ def _role_sentence(source: Source, turn: int) -> str:
 
 def write_scenario(parts: Sorted, source: Source, wheres: Sequence[str], turn: int = 0) -> str:
     """The situation at the start, and where {{user}} comes in."""
-    text = with_macro(compose(parts.scenario, source), source)
+    told = [line for line in parts.scenario if not (source.is_own_voice and FIRST.search(line.text))]
+    text = with_macro(compose(told, source), source)
     role = role_of(source)
     where = wheres[turn % len(wheres)] if wheres else ""
     if where and not text:

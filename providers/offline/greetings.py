@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from cards.rules.wording import jaccard, shingles
 from cards.text import ProperNoun, language
+from cards.text_blocks import word_list
 from providers.offline.fields import Sorted, is_portrait, role_of
 from providers.offline.lists import Table, count_cues, templates, words
 from providers.offline.notes import upper_first
 from providers.offline.prose import in_first_person, pronoun, standing_alone, with_determiner, with_macro
-from providers.offline.reading import Line, Source, in_section
+from providers.offline.reading import FIRST, Line, Source, in_section
 
 SLOT = re.compile(r"<(\w+)>")
 WHERE = re.compile(
@@ -25,7 +26,7 @@ WHERE_STOP = re.compile(
 )
 COME_TO = re.compile(r"\b(?:come|came|comes|returned|moved|walks|walked) (?:back )?to (?=the\s|a\s|an\s|[A-Z])")
 PROP = re.compile(
-    r"\b(?:carries|carried|holds|held|wears|wore|keeps|kept|owns|has|plays|with)"
+    r"\b(?:carries|carried|holds|held|wears|wore|keeps|kept|owns|plays)"
     r"\s((?:an?|his|her|their|the)\s(?:[\w'’-]+\s){0,3}?[\w'’-]+)"
     r"(?=[,.;]|\s(?:that|who|which|on|in|of|from|and|he|she|they|for|under|across|at|with|called|named|to)\b|$)"
 )
@@ -151,7 +152,14 @@ def _up_to_place(phrase: str, places: set[str]) -> str:
     for match in re.finditer(r"[\w'’-]+", phrase):
         if match.group().lower() in words("places"):
             end = max(end, match.end())
-    return phrase[:end]
+    rest = phrase[end:].split()
+    # "on a hospital ship" is at no hospital.
+    return phrase[:end] if not rest or rest[0].lower() in words("prepositions") | AFTER_PLACES else ""
+
+
+AFTER_PLACES = frozenset(
+    {"above", "below", "behind", "beside", "called", "named", "between", "across", "again", "alone"}
+)
 
 
 def _place_score(phrase: str, places: set[str], others: set[str]) -> float:
@@ -164,6 +172,8 @@ def _place_score(phrase: str, places: set[str], others: set[str]) -> float:
     ):
         return 0
     if not named_or_article[0].isupper() and named_or_article not in {"the", "a", "an", "his", "her", "their"}:
+        return 0
+    if set(tokens) & word_list("events_are"):
         return 0
     if "same" in tokens or "every" in tokens or "no" in tokens or "front" in tokens:
         return 0
@@ -198,7 +208,7 @@ def things_of(source: Source) -> list[str]:
 def _is_thing(phrase: str) -> bool:
     head = phrase.rsplit(maxsplit=1)[-1].lower()
     return (
-        head not in words("bodies")
+        not {word.lower() for word in phrase.split()} & words("bodies")
         and head not in words("roles")
         and not head.endswith(("ing", "ed", "ness"))
         and len(head) > 2
@@ -235,6 +245,7 @@ def _statement(noun: ProperNoun, source: Source) -> Line | None:
         plain = line.about == noun.name and not line.follows and not line.spoken and not line.note
         short = 4 <= len(line.text.split()) <= 36 or (source.code == "ja" and len(line.text) < 80)
         alone = not any(form in line.text for form in source.forms) and not LEANING.search(line.text)
+        alone = alone and not (source.is_own_voice and FIRST.search(line.text))
         if plain and short and alone and (not source.is_narrative or is_portrait(line)):
             return line
     return None

@@ -13,7 +13,7 @@ from providers.offline.fields import is_portrait, leans_on_another, reads_as_pro
 from providers.offline.guard import usable
 from providers.offline.lists import count_cues
 from providers.offline.prose import standing_alone
-from providers.offline.reading import Line, Source
+from providers.offline.reading import FIRST, Line, Source
 
 MAX_SENTENCES = 6
 MAX_TOKENS = 220
@@ -46,7 +46,7 @@ def write_entries(source: Source, card: Mapping[str, Any], candidates: Sequence[
     ):
         homeless = [noun for noun in group if len(pages.entries) >= limit or not pages.add(noun, pages.fresh(noun))]
         for noun in homeless:
-            if not pages.adopt(noun) and noun.count >= OFTEN and len(pages.entries) < limit:
+            if (_is_main(noun, source) or not pages.adopt(noun)) and noun.count >= OFTEN and len(pages.entries) < limit:
                 pages.add(noun, pages.about(noun))
     world = _world(source, pages)
     if world and len(pages.entries) < limit:
@@ -60,10 +60,12 @@ class _Pages:
     def __init__(self, source: Source, card: Mapping[str, Any], subjects: Sequence[ProperNoun]) -> None:
         self.source = source
         self.entries: list[EntryTable] = []
-        self.taken = {form.casefold() for form in source.forms} | {str(card.get("name", "")).casefold()}
+        self.own = {form.casefold() for form in source.forms} | {str(card.get("name", "")).casefold()}
+        self.taken: set[str] = set()
         written = "\n".join(str(card.get(field, "")) for field in ("description", "personality", "scenario"))
         self.runs = shingles(written.replace("{{char}}", source.name), RUN)
-        self.lines = [line for line in source.lines if not line.spoken and reads_as_prose(line.text)]
+        told = [line for line in source.lines if not line.spoken and reads_as_prose(line.text)]
+        self.lines = [line for line in told if not (source.is_own_voice and FIRST.search(line.text))]
         self.mentions = {noun.name: self._mentions(noun) for noun in subjects}
         self.names = set(self.mentions)
         self.told: dict[int, EntryTable] = {}
@@ -105,7 +107,8 @@ class _Pages:
 
     def add(self, noun: ProperNoun, lines: list[Line]) -> bool:
         """Write an entry on the noun from the lines, if they make one."""
-        entry = _entry(noun, self.source, lines[:MAX_SENTENCES], self.taken)
+        own = set() if _is_main(noun, self.source) else self.own
+        entry = _entry(noun, self.source, lines[:MAX_SENTENCES], self.taken | own)
         if entry is None or any(entry["content"] == other["content"] for other in self.entries):
             return False
         self.entries.append(entry)
@@ -118,9 +121,10 @@ class _Pages:
         entry = next((self.told[line.place] for line in self.about(noun) if line.place in self.told), None)
         if entry is None or len(entry["keys"]) >= MOST_KEYS:
             return False
-        keys = [key for key in _keys(noun, self.source, self.taken) if key in entry["content"]][:1]
+        offered = _keys(noun, self.source, self.taken | self.own)
+        keys = [key for key in offered if key in entry["content"]][:1]
         if not keys and noun.count >= OFTEN:
-            keys = _keys(noun, self.source, self.taken)[:1]
+            keys = offered[:1]
         entry["keys"] += keys
         self.taken.update(key.casefold() for key in keys)
         return bool(keys)
@@ -128,14 +132,15 @@ class _Pages:
 
 def _subjects(source: Source, candidates: Sequence[str]) -> list[ProperNoun]:
     """The nouns to write about. A candidate that was found under another form is that noun."""
-    others = [noun for noun in source.nouns if not _is_main(noun, source)]
     if not candidates:
-        return others
+        return [noun for noun in source.nouns if not _is_main(noun, source)]
+    # A book that several cards share has an entry on the character too: it is asked for by name.
+    others = source.nouns
     found: list[ProperNoun] = []
     for name in dict.fromkeys(one.strip() for one in candidates if one.strip()):
         folded = re.sub(r"^(?:the|der|die|das|la|le|el|los|las|les)\s", "", name.casefold())
         noun = next((one for one in others if folded in {form.casefold() for form in (one.name, *one.aliases)}), None)
-        if noun is None and name not in source.forms:
+        if noun is None:
             holding = tuple(line.text for line in source.lines if folded in line.text.casefold())
             noun = ProperNoun(name, len(holding), (), "unknown", holding)
         if noun and noun not in found:
@@ -218,7 +223,11 @@ def _keys(noun: ProperNoun, source: Source, taken: set[str]) -> list[str]:
     """2 to 5 keys where the name gives as many: itself, its other forms, its parts that say something."""
     wanted = [noun.name, *noun.aliases, *_short_forms(noun)]
     # A known main character must not call up somebody else's entry with every message.
-    own = {word.casefold() for form in source.forms for word in form.split()}
+    own = (
+        {word.casefold() for form in source.forms for word in form.split()} - {""}
+        if not _is_main(noun, source)
+        else set()
+    )
     kept: list[str] = []
     for key in (_clean(one) for one in wanted):
         if not _may_be_key(key, source.code) or key.casefold() in taken | own:

@@ -16,6 +16,7 @@ ADJECTIVE = re.compile(
     r"(?:ed|ful|less|ous|ish|ive|able|ible|ical|ant|ent|y|worn|born|tall|short|thin|old|young|blind|deaf|mute)$"
 )
 NUMBER = re.compile(r"^(?:about |around |in (?:his|her|their) )?\d{1,5}(?:\s?(?:years?|yrs?)(?: old)?|s|\s?cm|\s?m)?$")
+MADE = frozenset({"built", "born", "made", "raised", "trained", "found", "sold", "taught", "adopted", "exiled"})
 LABELS = {
     "age": "{name} is {value}.",
     "likes": "{name} likes {value}.",
@@ -44,7 +45,12 @@ def sentence_of_note(note: str, name: str) -> str:
     note = note.strip().rstrip(";,")
     if _is_sentence(note) or _has_subject(note):
         return ended(upper_first(note))
+    if ":" in note:
+        return ended(upper_first(note))
     parts = _parts(note.rstrip("."))
+    if _is_verb(note.split()[0]) or _opens_with_verb(note.split()):
+        listed = parts and all(kind == "does" for kind, _ in parts)
+        return ended(f"{name} {_joined(parts) if listed else lower_first(note)}")
     if not parts:
         return ended(upper_first(note))
     return ended(f"{name} {_joined(parts)}")
@@ -57,6 +63,9 @@ def sentence_of_label(label: str, value: str, name: str, code: str) -> str:
     if code != "en" or _is_sentence(value):
         return ended(value) if _is_sentence(value) else ended(f"{upper_first(label)}: {value}")
     if key in {"occupation", "job", "profession", "role", "species", "race", "class"}:
+        pieces = [piece.strip() for piece in value.split(",")]
+        if len(pieces) == 2 and all(0 < len(piece.split()) < 3 for piece in pieces):
+            value = and_list(pieces)
         return ended(f"{name} is {with_article(lower_first(value))}")
     if key in {"personality", "traits", "appearance", "looks", "description"}:
         return sentence_of_note(lower_first(value), name)
@@ -77,14 +86,19 @@ def sentence_of_label(label: str, value: str, name: str, code: str) -> str:
 def _small(value: str) -> str:
     """The value with a small first letter, unless it opens with a name: a second capital, or a word of its own."""
     found = value.split()
-    named = len(found) > 1 and found[1][:1].isupper()
+    named = len(found) > 1 and (found[1][:1].isupper() or found[1][0] == "(")
     alone = len(found) == 1 and found[0][:1].isupper() and not _is_adjective(found[0])
     return value if named or alone else lower_first(value)
+
+
+CLAUSE = re.compile(r"(?:he|she|they|it|i|nobody|everybody|who|that|will|would|can|cannot|if|when)\b", re.IGNORECASE)
 
 
 def _template_of(key: str, value: str) -> str:
     """ "Height: 170 cm" reads "Her height is 170 cm": for labels of a word or two with a short value."""
     if len(key.split()) > 2 or len(value.split()) > 12 or ";" in value or ":" in value or not key.isascii():
+        return ""
+    if CLAUSE.match(value):
         return ""
     untold = _is_verb(key.split(maxsplit=1)[0]) or key in words("notes", "no_trait")
     if untold or not re.fullmatch(r"[a-z]+(?: [a-z]+)?", key):
@@ -171,13 +185,20 @@ def _part(piece: str) -> Part | None:
     head = NOUN_PHRASE_ENDS.split(f"{piece} ")[0].split()
     if _is_verb(word) or _opens_with_verb(piece.split()):
         return "does", lower_first(piece)
-    if {head[-1].lower().removesuffix("s"), head[-1].lower()} & words("roles"):
+    if word in MADE:
+        return "does", f"was {lower_first(piece)}"
+    if {head[-1].lower().removesuffix("s"), head[-1].lower()} & (words("roles") | words("notes", "people")):
         return "is", with_article(piece)
-    described = _is_adjective(word) and (not rest or NOUN_PHRASE_ENDS.match(f" {rest[0]} ") or _is_adjective(rest[-1]))
+    described = (
+        _is_adjective(word)
+        and not (word.endswith("ly") and word not in words("traits"))
+        and (not rest or NOUN_PHRASE_ENDS.match(f" {rest[0]} ") or _is_adjective(rest[-1]))
+    )
     placed = bool(rest) and word in {"in", "at", "from", "on", "under", "always", "without"}
     if NUMBER.match(piece.lower()) or described or placed:
         return "is", lower_first(piece)
-    if len(head) > 5 or word in {"if", "when", "because", "but", "so", "after", "before"}:
+    adverb = word.endswith("ly") and not rest
+    if len(head) > 5 or adverb or word in {"if", "when", "because", "but", "so", "after", "before"}:
         return None
     return "has", _countable(piece, head)
 

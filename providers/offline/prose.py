@@ -143,9 +143,7 @@ def _genitive(name: str, code: str) -> str:
 def short_name(name: str, source: Source) -> str:
     """The name as the text mostly writes it: "the Order" keeps its article, the character goes by the usual form."""
     if source.is_main(name):
-        counted = {form: len(re.findall(rf"(?<!\w){re.escape(form)}(?!\w)", source.text)) for form in source.forms}
-        best = max(source.forms, key=lambda form: (counted[form], form == source.name, len(form)))
-        return best if counted[best] else source.name
+        return source.usual_name
     return with_determiner(name, source)
 
 
@@ -153,9 +151,10 @@ def with_determiner(name: str, source: Source) -> str:
     """ "the Lake of Glass", where the text says so; in English only: elsewhere the article changes with the case."""
     if source.code != "en":
         return name
-    article = len(re.findall(rf"\b[Tt]he {re.escape(name)}\b", source.text))
-    alone = len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", source.text))
-    return f"the {name}" if article * 2 > alone else name
+    if name not in source.called:
+        article = source.text.count(f"the {name}") + source.text.count(f"The {name}")
+        source.called[name] = f"the {name}" if article * 2 > source.text.count(name) else name
+    return source.called[name]
 
 
 def with_macro(text: str, source: Source) -> str:
@@ -268,9 +267,10 @@ def _others(rest: str, gender: str) -> str:
 
     def verb_after(match: re.Match[str]) -> str:
         verb = match.group(3)
-        return match.group(1) + "I " + (match.group(2) or "") + (_first_person_verb(verb) or verb)
+        return match.group(1) + "I " + (match.group(2) or "") + (_first_person_verb(verb) or _base(verb))
 
     rest = re.sub(rf"\b()(?:{subject})\s((?:always|never|often|still|really|also)\s)?([\w']+)", verb_after, rest)
+    rest = re.sub(r"(, )((?:never |always )?)([a-z]+s)\b(?= )", _conjoined, rest)
     rest = re.sub(r"(,? (?:and|but|or|then) )((?:never |always |secretly |still )?)([a-z]+s)\b(?= )", _conjoined, rest)
     rest = re.sub(rf"\b{objects}self\b", "myself", rest)
     if gender == "she":
@@ -278,6 +278,15 @@ def _others(rest: str, gender: str) -> str:
     else:
         rest = re.sub(rf"\b{possessive}\b", "my", re.sub(rf"\b{objects}\b", "me", rest))
     return rest
+
+
+def _base(verb: str) -> str:
+    """ "lights" -> "light", "watches" -> "watch"; what is no third person stays."""
+    if not re.fullmatch(r"[a-z]{3,}[^s]s", verb) or verb in {"always", "perhaps", "was", "is", "has", "does"}:
+        return verb
+    if verb.endswith("ies"):
+        return verb[:-3] + "y"
+    return verb[:-2] if verb.endswith(("shes", "ches", "xes", "zes", "sses", "oes")) else verb[:-1]
 
 
 def _conjoined(match: re.Match[str]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from cards.text import Block, ProperNoun, blocks, language, main_character, proper_nouns, split_sentences
-from cards.text_blocks import word_list
+from cards.text_blocks import stop_words, word_list
 from providers.offline.clean import cleaned
-from providers.offline.lists import cues, is_section
-from providers.offline.notes import ended, sentence_of_label, sentence_of_note, upper_first
+from providers.offline.lists import cues, is_section, words
+from providers.offline.notes import ended, lower_first, sentence_of_label, sentence_of_note, third_persons, upper_first
 from providers.offline.speech import QUOTED, Quote, quotes_of
 from providers.offline.subjects import TITLE_GENDER, Spotter, shown_name
 from providers.offline.tidy import in_sentence_case, tidied
@@ -66,6 +66,20 @@ class Source:
         bare = len(self.lines) <= 1 and len(words_) <= 6 and not re.search(r"[.!?。！？:：]", self.text.strip()[:-1])
         return " ".join(words_).strip(" .!?…。！？\"'") if bare else ""
 
+    @cached_property
+    def usual_name(self) -> str:
+        """The form by which the text mostly calls the character."""
+        counted = {form: self.text.count(form) for form in self.forms}
+        for form in self.forms:  # "Voss" stands in "Mara Voss" too
+            counted[form] -= sum(self.text.count(other) for other in self.forms if form != other and form in other)
+        best = max(self.forms, key=lambda form: (counted[form], form == self.name, len(form)))
+        return best if counted[best] > 0 else self.name
+
+    @cached_property
+    def called(self) -> dict[str, str]:
+        """Names as they were found to stand in a sentence, with their article: what `prose` has looked up so far."""
+        return {}
+
     def is_main(self, about: str) -> bool:
         """Whether ``about`` names the character of the card."""
         return about == self.name or about in self.forms
@@ -75,7 +89,7 @@ def read(text: str, name: str | None = None) -> Source:
     """Read ``text`` as a source about ``name`` (None: whoever it is about)."""
     text, code, nouns, parts = _laid_out(text)
     own_voice = _is_own_voice(text, code)
-    main = (name or "").strip() or (_who_speaks(text) if own_voice else "") or main_character(text) or "Unnamed"
+    main = (name or "").strip() or (_who_speaks(text) if own_voice else "") or _main(text, nouns, parts)
     forms = _forms(main, nouns)
     if "{{char}}" in text:
         forms = ("{{char}}", *forms)
@@ -83,6 +97,8 @@ def read(text: str, name: str | None = None) -> Source:
     about_somebody = is_somebody(main, nouns, parts, text)
     spotter.learn_genders([one for block in parts if block.kind == "prose" for one in split_sentences(block.text)])
     lines = _lines(parts, spotter, code, about_somebody)
+    if own_voice:
+        lines = [replace(line, about=main) if FIRST.search(line.text) and not line.about else line for line in lines]
     gender = _gender(lines, parts, main)
     return Source(
         text=text,
@@ -96,6 +112,35 @@ def read(text: str, name: str | None = None) -> Source:
         quotes=tuple(quotes_of(parts, forms, nouns, code, spotter)),
         is_own_voice=own_voice,
     )
+
+
+SUBJECT_FIRST = re.compile(r"\W*([^\W\d_]+(?:-\w+)?) (?:is|was) (?:an?|the) ", re.IGNORECASE)
+SOMEBODY_FIRST = re.compile(
+    r"\W*(?:the|an?) ((?:[a-z-]+ ){0,2}[a-z-]+?) (?:is|was|has|had|lives|lived|who|sits|stands)\b", re.IGNORECASE
+)
+
+
+def _main(text: str, nouns: tuple[ProperNoun, ...], parts: list[Block]) -> str:
+    """Whom the text is about. Where it names nobody: the subject of its first sentence, rather than its first words."""
+    found = main_character(text) or "Unnamed"
+    noun = next((one for one in nouns if found in (one.name, *one.aliases)), None)
+    if noun is not None and len(found.split()) == 1 and found.lower() in words("verbs"):
+        people = [one.name for one in nouns if one.kind == "person" and one is not noun]
+        return people[0] if people else found
+    if (
+        noun is not None
+        or len(text.split()) <= 6
+        or found in [block.text for block in parts if block.kind == "heading"]
+    ):
+        return found
+    if any(_is_name_label(block) for block in parts) or language(text) != "en":
+        return found
+    small = stop_words()["en"]
+    if (match := SUBJECT_FIRST.match(text)) and match[1].lower() not in small | {"there", "it", "this"}:
+        return match[1][:1].upper() + match[1][1:]
+    if (match := SOMEBODY_FIRST.match(text)) and not set(match[1].lower().split()[:-1]) & small:
+        return match[1].title()
+    return found
 
 
 @lru_cache(maxsize=4)
@@ -189,6 +234,9 @@ def _forms(main: str, nouns: tuple[ProperNoun, ...]) -> tuple[str, ...]:
 
 def _real_names(forms: set[str], nouns: tuple[ProperNoun, ...]) -> set[str]:
     """ "la capitana se llama Remedios Aldana", in a text about "la capitana Lluvia": the same person."""
+    named = r"(?:se llama|se llamaba|heißt|hieß|s'appelle|real name is|true name is|real name was)"
+    if not any(re.search(named, line) for noun in nouns for line in noun.sentences):
+        return set()
     titles = {
         word.lower()
         for noun in nouns
@@ -197,7 +245,6 @@ def _real_names(forms: set[str], nouns: tuple[ProperNoun, ...]) -> set[str]:
         if form in line
         for word in re.findall(rf"(\w+) {re.escape(form)}\b", line)
     } & word_list("titles")
-    named = r"(?:se llama|se llamaba|heißt|hieß|s'appelle|real name is|true name is|real name was)"
     return {
         noun.name
         for noun in nouns
@@ -274,10 +321,30 @@ def _sentences_of(block: Block, name: str, code: str) -> list[str]:
     if block.kind == "bullet":
         if len(split_sentences(block.text)) > 1:
             return [ended(upper_first(one)) for one in split_sentences(block.text)]
+        if code == "en" and ":" not in block.text and ";" in block.text:
+            return [sentence_of_note(one, name) for one in re.split(r";\s+", block.text) if one.strip()]
         return [sentence_of_note(block.text, name) if code == "en" else ended(upper_first(block.text))]
     found = split_sentences(block.text)
     # "Her crew of four includes:" leads up to a list that is read on its own.
-    return [ended(one) for one in found if not one.endswith((":", "："))]
+    return [_with_subject(ended(one), name, code) for one in found if not one.endswith((":", "："))]
+
+
+def _with_subject(sentence: str, name: str, code: str) -> str:
+    """ "Talks to the dough." with the name that a note in sentences leaves out (English)."""
+    first = sentence.split(maxsplit=1)[0].lower().strip(".,") if sentence.split() else ""
+    told = first in third_persons() or first in {"has", "is", "was", "can't", "cannot", "never"}
+    if code == "en" and told and len(sentence.split()) > 2 and not sentence.endswith("?"):
+        return f"{name} {lower_first(sentence)}"
+    if (
+        code == "en"
+        and first in {"afraid", "scared", "good", "bad", "fond", "allergic"}
+        and sentence.split()[1] in PREPOSITION
+    ):
+        return f"{name} is {lower_first(sentence)}"
+    return sentence
+
+
+PREPOSITION = frozenset({"of", "at", "with", "to", "in"})
 
 
 def _gender(lines: list[Line], parts: list[Block], main: str) -> str:

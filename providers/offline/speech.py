@@ -114,7 +114,12 @@ def _said_by_main(outside: str, whole: str, forms: tuple[str, ...], others: set[
 
 
 def _first_named(context: str, forms: tuple[str, ...]) -> int:
-    places = [match.start() for form in forms for match in re.finditer(rf"(?<!\w){re.escape(form)}(?!\w)", context)]
+    places = [
+        match.start()
+        for form in forms
+        if form in context
+        for match in re.finditer(rf"(?<!\w){re.escape(form)}(?!\w)", context)
+    ]
     # In scripts without spaces a name runs straight on into its particle.
     wide = [context.find(form) for form in forms if not form.isascii() and form in context]
     return min(places + wide, default=-1)

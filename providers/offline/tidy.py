@@ -38,7 +38,11 @@ def _cut(text: str) -> str:
 
 
 def in_sentence_case(text: str) -> str:
-    """A text all in capitals as one that is not: names and the word I keep theirs where that is certain."""
+    """A text without small letters, or without capitals, with both as far as that is certain."""
+    starts = re.findall(r"(?:^|[.!?]\s+)([^\W\d_])", text)
+    if len(starts) > 2 and sum(start.islower() for start in starts) * 10 >= len(starts) * 7:
+        text = re.sub(r"\bi(?=\b|['’])(?!\.)", "I", text)
+        return re.sub(r"((?:^|\n)\s*|[.!?]\s+[\"“]?)([^\W\d_])", lambda m: m[1] + m[2].upper(), text)
     letters = [char for char in text if char.isalpha()]
     if len(letters) < 40 or sum(char.isupper() for char in letters) * 10 < len(letters) * 8:
         return text
