@@ -42,9 +42,13 @@ def ungrounded(card: Card, source: str, off: Collection[str]) -> list[Finding]:
 
 
 def strange_names(text: str, known: Collection[str]) -> list[str]:
-    """Return the proper nouns of a text none of whose words is among the ``known`` (folded)."""
+    """Return the proper nouns of a text none of whose words is among the ``known`` (folded).
+
+    Only those that also stand inside a sentence: at its beginning, and in speech cut short, any word has a capital.
+    """
     nouns = [noun.name for noun in proper_nouns(text)]
-    return [name for name in nouns if not any(word.casefold() in known for word in WORD.findall(name))]
+    strange = [name for name in nouns if not any(word.casefold() in known for word in WORD.findall(name))]
+    return [name for name in strange if re.search(rf"[\w,;] (?:\w+[ '’]s? )?{re.escape(name)}\b", text)]
 
 
 def without_figures(text: str, source: str) -> str:
