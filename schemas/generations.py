@@ -200,6 +200,10 @@ class BatchRetrySchema(Strict):
         load_default=False,
         metadata={"description": "True: ask the model anew instead of using the answers that were paid for."},
     )
+    max_cost_usd = fields.Decimal(
+        validate=validate.Range(Decimal(0), Decimal(1_000_000), min_inclusive=False),
+        metadata={"description": "The batch's budget from here on, what is spent already included."},
+    )
 
 
 class BatchRetriedSchema(BatchStatusSchema):

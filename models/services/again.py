@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -89,9 +90,18 @@ def _replace(session: Session, batch: Batch, old: Job, new_id: str) -> list[Disp
 
 
 def retry_batch(
-    session: Session, owner_id: str, batch_id: str, *, include_cancelled: bool, fresh: bool, request_id: str
+    session: Session,
+    owner_id: str,
+    batch_id: str,
+    *,
+    include_cancelled: bool,
+    fresh: bool,
+    request_id: str,
+    max_cost_usd: Decimal | None = None,
 ) -> tuple[Batch, int, list[Dispatch]]:
     """Retry the failed items of a batch (and the cancelled ones); returns it, how many, and what to send.
+
+    ``max_cost_usd`` replaces the batch's budget.
 
     Items that were refused as invalid stay as they are: the same request would be refused again. Raises `NotFound`,
     or `WrongState` when there is nothing to retry.
@@ -108,6 +118,8 @@ def retry_batch(
     ).all()
     if batch is None or not jobs:
         raise WrongState("This batch has no item to retry.", code="NOTHING_TO_RETRY")
+    if max_cost_usd is not None:
+        batch.max_cost_usd = max_cost_usd
     sent: list[Dispatch] = []
     for job_id in jobs:
         sent += retry_job(session, owner_id, job_id, fresh=fresh, request_id=request_id)[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,9 +16,10 @@ from sqlalchemy import func, select, update
 from cards.text import estimate_tokens
 from models.batches import Batch
 from models.calls import Call
+from models.errors import StaleAttempt
 from models.ids import new_id
 from models.jobs import Job
-from models.services import calls, prices, usage
+from models.services import calls, claims, prices, stops, usage
 from models.services.budgets import Limit
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
@@ -118,19 +121,19 @@ def list_price(database: Any, **pricing: str) -> None:
 def test_calls_that_begin_at_one_time_see_each_others_reservations(database: Any, owner: str) -> None:
     """A call may cost $0.30 by the table: of ten at one time, five fit into $1.60."""
     list_price(database, prompt="0", completion="0.0003")
-    claims = claims_of(owner, 10, max_cost_usd=Decimal("1.6"))
+    held = claims_of(owner, 10, max_cost_usd=Decimal("1.6"))
     with ThreadPoolExecutor(10) as pool:
-        assert sum(pool.map(reserve, claims)) == 5
+        assert sum(pool.map(reserve, held)) == 5
 
 
 def test_where_nothing_is_known_calls_go_one_at_a_time(database: Any, owner: str, booking: Callable[..., None]) -> None:
-    claims = claims_of(owner, 5, max_cost_usd=Decimal(1))
+    held = claims_of(owner, 5, max_cost_usd=Decimal(1))
     with ThreadPoolExecutor(5) as pool:
-        went = list(pool.map(reserve, claims))
+        went = list(pool.map(reserve, held))
     assert sum(went) == 1
-    booking(claims[went.index(True)], "0.01")
+    booking(held[went.index(True)], "0.01")
     with ThreadPoolExecutor(5) as pool:
-        assert all(pool.map(reserve, claims))
+        assert all(pool.map(reserve, held))
 
 
 def test_what_a_model_was_seen_to_cost_bounds_what_it_may(
@@ -186,11 +189,11 @@ def test_a_budget_that_cannot_be_kept_stops_after_one_call(
     database: Any, owner: str, booking: Callable[..., None]
 ) -> None:
     """A server that takes money and never says how much."""
-    claims = claims_of(owner, 2, max_cost_usd=Decimal(1))
-    assert reserve(claims[0])
-    booking(claims[0])
+    held = claims_of(owner, 2, max_cost_usd=Decimal(1))
+    assert reserve(held[0])
+    booking(held[0])
     with pytest.raises(StepFailed, match="Set MODEL_PRICES"):
-        reserve(claims[1])
+        reserve(held[1])
 
 
 def test_what_was_set_aside_is_free_when_the_call_is_booked_or_the_job_let_go(
@@ -215,9 +218,9 @@ def daily(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_days_dollars_are_shared_by_all_of_an_owners_calls(database: Any, owner: str, daily: None) -> None:
     list_price(database, prompt="0", completion="0.0003")
-    claims = [claim for _ in range(5) for claim in claims_of(owner, 2)]
+    held = [claim for _ in range(5) for claim in claims_of(owner, 2)]
     with ThreadPoolExecutor(10) as pool:
-        assert sum(pool.map(reserve, claims)) == 3
+        assert sum(pool.map(reserve, held)) == 3
 
 
 def test_a_day_that_is_used_up_stops_the_next_call(
@@ -302,3 +305,47 @@ def test_failed_tries_are_counted_apart_for_the_batch(database: Any, owner: str,
         count = session.scalar(select(func.count()).select_from(Call))
     assert (batch.cost_usd, batch.wasted_usd) == (Decimal("0.75"), Decimal("0.25"))
     assert (used.cost_usd, used.wasted_usd, used.requests) == (Decimal("0.75"), Decimal("0.25"), count)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["prices known", "prices unknown"])
+def test_no_limit_is_overrun_by_more_than_one_call_whatever_the_interleaving(
+    database: Any, owner: str, booking: Callable[..., None], monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """Three batches of one owner, each under its budget, all under one day; progress is noted, one is cancelled."""
+    if known:
+        list_price(database, prompt="0.00001", completion="0.0001")
+    monkeypatch.setenv("DAILY_COST_USD", "5")
+    batches = [claims_of(owner, 8, max_cost_usd=Decimal(2)) for _ in range(3)]
+
+    def run(claim: Claim) -> str:
+        dice = random.Random(claim.job_id)
+        for look in range(400):
+            try:
+                seconds = budget.reserve(claim, "server", PROMPT, SAMPLING, min(look, 3))
+            except (StepFailed, StaleAttempt) as error:
+                return getattr(error, "code", "")
+            if seconds is not None:
+                threading.Event().wait(seconds / 20)
+                continue
+            with database.transaction() as session:
+                claims.note_progress(session, claim, 1, None)
+            written = dice.randint(1, 1000)
+            booking(claim, str(Decimal("0.00001") * 100 + Decimal("0.0001") * written), (100, written))
+        return "never"
+
+    def cancel() -> None:
+        with database.transaction() as session:
+            stops.cancel_batch(session, owner, str(batches[2][0].batch_id))
+
+    with ThreadPoolExecutor(25) as pool:
+        ends = pool.map(run, [claim for batch in batches for claim in batch])
+        pool.submit(cancel).result()
+        assert set(ends) <= {"BUDGET_EXCEEDED", "QUOTA_EXCEEDED"}
+    with database.transaction() as session:
+        spent = session.scalars(select(Batch.cost_usd)).all()
+        dearest = session.scalar(select(func.max(Call.cost_usd)))
+        assert usage.read_day(session, owner).cost_usd == sum(spent)
+        assert session.scalar(select(func.sum(Job.reserved_usd))) == 0
+    assert max(spent) <= 2 + dearest
+    assert sum(spent) <= 5 + dearest
+    assert sum(spent) > 4  # and what there was has been used

@@ -237,3 +237,16 @@ def test_what_failed_tries_cost_is_shown_with_the_batch(client: FlaskClient, dat
         calls.record_fault(session, claim, asked, bill, {"code": "X"})
     body = client.get(f"/api/v2/batch-generations/{batch_id}").json
     assert (body["cost_usd"], body["wasted_usd"]) == (0.25, 0.25)
+
+
+def test_a_batch_that_ran_out_of_budget_is_given_more_with_its_retry(
+    client: FlaskClient, database: Any, owner: str
+) -> None:
+    batch_id, (message,) = work.open_batch(owner, items=1, window=1, max_cost_usd=Decimal("0.1"))
+    claim = work.claim(message.job_id)
+    assert claim is not None
+    work.fail(claim)
+    path = f"/api/v2/batch-generations/{batch_id}/retry"
+    assert client.post(path, json={"max_cost_usd": -1}).status_code == 422
+    answer = client.post(path, json={"max_cost_usd": 0.5})
+    assert (answer.status_code, answer.json["max_cost_usd"], answer.json["retried"]) == (202, 0.5, 1)
