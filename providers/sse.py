@@ -149,7 +149,7 @@ def _arguments_of(delta: dict[str, Any]) -> str | None:
     """Return the piece of the first tool's arguments that a delta carries; servers send text, or the whole object."""
     calls = delta.get("tool_calls")
     first = calls[0] if isinstance(calls, list) and calls else None
-    if not isinstance(first, dict) or first.get("index") not in {0, None}:
+    if not isinstance(first, dict) or first.get("index") not in (0, None):
         return None
     function = first.get("function")
     arguments = function.get("arguments") if isinstance(function, dict) else None
