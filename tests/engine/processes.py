@@ -56,6 +56,16 @@ def worker(
 
 
 @contextmanager
+def beat(env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Celery beat, which has parked and lost work found."""
+    options = ["--schedule", str(folder / "schedule"), "--pidfile="]
+    with process(
+        [sys.executable, "-m", "celery", "-A", "tasks.celery", "beat", *options], env, folder / "beat.log"
+    ) as it:
+        yield it
+
+
+@contextmanager
 def web(env: dict[str, str], folder: Path) -> Iterator[str]:
     """Run gunicorn on a free port and give its URL."""
     with socket.socket() as probe:
