@@ -35,12 +35,29 @@ REWORDED: tuple[tuple[re.Pattern[str], str], ...] = (
 def cleaned(text: str) -> str:
     """The source without what cannot stand in a card. {{char}} and {{user}} stay; other macros lose their braces."""
     text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"))
-    text = MARKER.sub(" ", COMMENT.sub(" ", _without_code(text)))
+    text = _unwrapped(MARKER.sub(" ", COMMENT.sub(" ", _without_code(text))))
     text = _plain_braces(text)
     text = LINE_BREAK.sub("\n", text).replace("\\n", "/n")
     for pattern, words in REWORDED:
         text = pattern.sub(words, text)
     return "\n".join(RULED.sub(" ", line) if _is_mixed(line) else line for line in text.split("\n"))
+
+
+ITEM = re.compile(r"[ \t]*(?:[-*•+]|\d{1,2}[.)])[ \t]+\S")
+
+
+def _unwrapped(text: str) -> str:
+    """Notes that were broken into several lines, the later ones indented, on one line each."""
+    lines: list[str] = []
+    within = False
+    for line in text.split("\n"):
+        item = bool(ITEM.match(line))
+        if within and not item and re.match(r"[ \t]{2,}\S", line) and not line.rstrip().endswith(":"):
+            lines[-1] = f"{lines[-1].rstrip()} {line.strip()}"
+            continue
+        within = item
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _without_code(text: str) -> str:

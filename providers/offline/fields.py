@@ -58,7 +58,7 @@ def sort_lines(source: Source, turn: int = 0, size: float = 1.0) -> Sorted:
     usable = [line for line in source.lines if not line.spoken and _understandable(line, source)]
     usable = [line for line in usable if not _speaks_of_a_stranger(line, source)]
     plain = [line for line in usable if reads_as_prose(line.text)]
-    if sum(len(line.text.split()) for line in plain) >= ENOUGH["description"]:
+    if sum(len(line.text.split()) for line in plain) >= LEAST_PROSE:
         usable = plain
     if source.is_narrative:
         usable = [line for line in usable if line.note or not re.search(r"\bnow\b", line.text)]
@@ -75,7 +75,13 @@ def sort_lines(source: Source, turn: int = 0, size: float = 1.0) -> Sorted:
     return Sorted(tuple(chosen["description"]), tuple(chosen["personality"]), tuple(scenario), tuple(scenes))
 
 
+LEAST_PROSE = 15  # words of sentences, from which on what is none is left out
 NO_PROSE = re.compile(r"https?://|www\.|[{}<>=\\]|\w/\w+/|\$\w|\w\(\)|::|--\w|\w_\w|@\w|\.{4}|(?:^|\s)[-+]\w\b")
+
+
+FRAGMENT = re.compile(  # a line that goes on elsewhere, or an item of a list
+    r"^\W*\(?\w{1,3}\)\s|\b(?:and|or|the|of|an?|to|by|in|with|has|have|is|are|at|but|for|on|that|which|from|its|as|into|than)[.…]?$"
+)
 
 
 def reads_as_prose(text: str) -> bool:
@@ -86,6 +92,7 @@ def reads_as_prose(text: str) -> bool:
         not NO_PROSE.search(text)
         and letters > 0.7 * (len(text) - text.count(" "))
         and (len(found) > 2 or not text.isascii())
+        and not FRAGMENT.search(text)
         and sum(word.isupper() and len(word) > 2 for word in found) * 3 < len(found)
     )
 
@@ -122,6 +129,8 @@ def _understandable(line: Line, source: Source) -> bool:
     """Not a sentence whose pronoun stands for nobody we know of, nor one that answers the sentence before."""
     if LINKED.match(line.text) or ANSWERS.search(line.text) or line.text.endswith((":", ";")):
         return False
+    if source.is_own_voice and re.search(r"\b(?:he|she|him|her|they|them)\b", line.text, re.IGNORECASE):
+        return any(noun.name in line.text for noun in source.nouns)
     return not (line.follows and not line.about) and len(line.text) > 3
 
 
@@ -336,6 +345,8 @@ def write_description(parts: Sorted, source: Source, turn: int = 0) -> str:
     text = "\n\n".join(part for part in (compose(own, source), compose(rest, source)) if part)
     if source.is_own_voice and text:
         return quoted(text, "In {{char}}'s own words:")
+    if not text and source.quotes and all(line.spoken for line in source.lines):
+        text = _fallback(source, "talk", turn)
     if not text:
         words_ = tidied(" ".join(source.text.split()[:120]))
         text = ended(words_) if re.search(r"\w", words_) else _fallback(source, "blank", turn)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from collections.abc import Container
+from dataclasses import dataclass
 
 from cards.rules.wording import jaccard, shingles
 from cards.text import ProperNoun, language
@@ -22,7 +23,7 @@ WHERE = re.compile(
 )
 WHERE_STOP = re.compile(
     r"\s(?:and|or|but|who|that|which|where|when|while|as|because|until|with"
-    r"|is|was|were|are|has|had|to|for|he|she|they|it|before|after|since|than|\w+ing|cost|so|where|out|until|every|by|under\slicence|its)\b.*$"
+    r"|is|was|were|are|has|had|will|would|can|could|may|might|should|must|does|did|to|for|he|she|they|it|before|after|since|than|\w+ing|cost|so|where|out|until|every|by|under\slicence|its)\b.*$"
 )
 COME_TO = re.compile(r"\b(?:come|came|comes|returned|moved|walks|walked) (?:back )?to (?=the\s|a\s|an\s|[A-Z])")
 PROP = re.compile(
@@ -40,6 +41,7 @@ LEANING = re.compile(r"\b(?:its|it:|in it|on it|he|she|him|his|her|these|this)\b
 PAST = re.compile(r"\b(?:ago|once|born|raised|until|had been|failed|lost|years|founded|when \w+ was)\b")
 KIN = re.compile(r"\b(?:sister|brother|mother|father|aunt|uncle|cousin|friend|son|daughter|letter)\b")
 GREETING_PLACES = 3
+NAME_KINDS = frozenset({"person", "place", "faction", "thing", "unknown"})
 MOST_NAMES = 40  # the names a source speaks of most, which are looked through for something to talk about
 
 
@@ -53,7 +55,7 @@ class Stock:
     quotes: list[str]
     facts: list[str]
     topics: list[str]
-    used: set[str] = field(default_factory=set)
+    people: list[str]
 
 
 def stock_of(parts: Sorted, source: Source) -> Stock:
@@ -67,6 +69,8 @@ def stock_of(parts: Sorted, source: Source) -> Stock:
     scenes = [with_macro(standing_alone(line, source), source) for line in parts.scenes if not YOU.search(line.text)]
     known = shingles("\n".join(line.text for line in (*parts.description, *parts.personality, *parts.scenario)), RUN)
     quotes = [quote for quote in quotes if not shingles(quote, RUN) & known]
+    if not source.is_of_somebody:  # what a manual says makes no scene
+        return Stock([], [], [], [], [], topics_of(source, {"person", "place", "faction"}), [])
     return Stock(
         wheres=[where for where in places_of(source) if not YOU.search(where)],
         scenes=scenes,
@@ -74,6 +78,7 @@ def stock_of(parts: Sorted, source: Source) -> Stock:
         quotes=[with_macro(quote, source) if language(quote) == source.code else quote for quote in quotes],
         facts=[fact for fact in facts if fact and len(fact.split()) <= 24 and not shingles(fact, RUN) & known],
         topics=topics_of(source),
+        people=topics_of(source, {"person", "faction"}),
     )
 
 
@@ -215,12 +220,14 @@ def _is_thing(phrase: str) -> bool:
     )
 
 
-def topics_of(source: Source) -> list[str]:
-    """Names from the source to talk about, most mentioned first, with their article."""
+def topics_of(source: Source, kinds: Container[str] = NAME_KINDS) -> list[str]:
+    """Names from the source to talk about, of these kinds, most mentioned first, with their article."""
     wanted = [
         noun
         for noun in source.nouns[:MOST_NAMES]
-        if not source.is_main(noun.name) and not any(alias in source.forms for alias in noun.aliases)
+        if noun.kind in kinds
+        and not source.is_main(noun.name)
+        and not any(alias in source.forms for alias in noun.aliases)
     ]
     own = {word for form in source.forms for word in form.casefold().split()}
     clean = [noun for noun in wanted if not set(noun.name.casefold().split()) & own]
@@ -293,9 +300,9 @@ def turned(stock: Stock, turn: int) -> Stock:
         start = turn % len(items) if items else 0
         return [*items[start:], *items[:start]]
 
-    lists = (stock.wheres, stock.scenes, stock.props, stock.quotes, stock.facts, stock.topics)
-    wheres, scenes, props, quotes, facts, topics = map(rotated, lists)
-    return Stock(wheres, scenes, props, quotes, facts, topics)
+    lists = (stock.wheres, stock.scenes, stock.props, stock.quotes, stock.facts, stock.topics, stock.people)
+    wheres, scenes, props, quotes, facts, topics, people = map(rotated, lists)
+    return Stock(wheres, scenes, props, quotes, facts, topics, people)
 
 
 def write_bare(source: Source, path: str) -> str:
@@ -303,7 +310,7 @@ def write_bare(source: Source, path: str) -> str:
     table = templates(source.code)
     seed = seed_of(source.text + path)
     if "greeting" in path or path.startswith("first_mes"):
-        nothing = Stock([], [], [], [], [], [])
+        nothing = Stock([], [], [], [], [], [], [])
         return _in_situations(table, nothing, source, seed, 1)[0]
     if path.startswith("mes_example"):
         asks, lines = table["ask"]["any"], table["generic"]["lines"] or table["beat"]["after"]
@@ -359,6 +366,7 @@ def _slots(place: int, stock: Stock, source: Source, table: Table, seed: int) ->
         "quote": _nth(stock.quotes, place),
         "fact": _nth(stock.facts, place),
         "topic": _nth(stock.topics, place),
+        "who": _nth(stock.people, place),
         "topic_name": re.sub(r"^the ", "", _nth(stock.topics, place)),
         "generic": generic,
         "their": pronoun(source, "possessive"),

@@ -13,7 +13,7 @@ NOUN_PHRASE_ENDS = re.compile(
     r"\s(?:with|of|in|on|at|from|for|under|who|that|she|he|they|to|by|and|whose|named|called)\s"
 )
 ADJECTIVE = re.compile(
-    r"(?:ed|ful|less|ous|ish|ive|able|ible|ical|ant|ent|y|worn|born|tall|short|thin|old|young|blind|deaf|mute)$"
+    r"(?:ed|ful|less|ous|ish|ive|able|ible|ical|ant|ent|y|looking|worn|born|tall|short|thin|old|young|blind|deaf|mute)$"
 )
 NUMBER = re.compile(r"^(?:about |around |in (?:his|her|their) )?\d{1,5}(?:\s?(?:years?|yrs?)(?: old)?|s|\s?cm|\s?m)?$")
 MADE = frozenset({"built", "born", "made", "raised", "trained", "found", "sold", "taught", "adopted", "exiled"})
@@ -71,7 +71,7 @@ def sentence_of_label(label: str, value: str, name: str, code: str) -> str:
         return sentence_of_note(lower_first(value), name)
     if key in {"voice", "speech"}:
         return _sentence_of_voice(value, name)
-    template = LABELS.get(key) or _template_of(key, value)
+    template = LABELS.get(key) or _template_of(key, value, name)
     if not template or (key == "age" and not value.replace("years old", "").strip().isdigit()):
         return ended(f"{upper_first(label)}: {value}")
     if key in {"likes", "dislikes", "loves", "hates", "fears", "fear", "wants", "goal"}:
@@ -94,13 +94,14 @@ def _small(value: str) -> str:
 CLAUSE = re.compile(r"(?:he|she|they|it|i|nobody|everybody|who|that|will|would|can|cannot|if|when)\b", re.IGNORECASE)
 
 
-def _template_of(key: str, value: str) -> str:
+def _template_of(key: str, value: str, name: str) -> str:
     """ "Height: 170 cm" reads "Her height is 170 cm": for labels of a word or two with a short value."""
     if len(key.split()) > 2 or len(value.split()) > 12 or ";" in value or ":" in value or not key.isascii():
         return ""
     if CLAUSE.match(value):
         return ""
-    untold = _is_verb(key.split(maxsplit=1)[0]) or key in words("notes", "no_trait")
+    own = key.rsplit(maxsplit=1)[-1] in name.lower()
+    untold = own or _is_verb(key.split(maxsplit=1)[0]) or key in words("notes", "no_trait")
     if untold or not re.fullmatch(r"[a-z]+(?: [a-z]+)?", key):
         return ""
     plural = key.endswith("s") and not key.endswith("ss")

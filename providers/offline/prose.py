@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from providers.offline.lists import cues, words
 from providers.offline.notes import ended, lower_first, third_persons, upper_first
-from providers.offline.reading import Line, Source
+from providers.offline.reading import FIRST, Line, Source
 
 POSSESSIVE = {
     "en": {"his", "her", "their", "its"},
@@ -70,6 +70,8 @@ def _with_pronoun(text: str, source: Source) -> str:
 def standing_alone(line: Line, source: Source, before: Line | None = None) -> str:
     """The line with its leading pronoun turned to the name it stands for, unless ``before`` already says whom."""
     text = ended(upper_first(line.text.strip()))
+    if source.is_own_voice and FIRST.search(text):
+        return text
     if before is None or before.place != line.place - 1:
         text = _with_thing(text, line, source)
         person = source.is_main(line.about) or any(

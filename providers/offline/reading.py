@@ -52,6 +52,7 @@ class Source:
     lines: tuple[Line, ...]
     quotes: tuple[Quote, ...]
     is_own_voice: bool = False
+    is_of_somebody: bool = True
 
     @property
     def is_narrative(self) -> bool:
@@ -98,7 +99,7 @@ def read(text: str, name: str | None = None) -> Source:
     spotter.learn_genders([one for block in parts if block.kind == "prose" for one in split_sentences(block.text)])
     lines = _lines(parts, spotter, code, about_somebody)
     if own_voice:
-        lines = [replace(line, about=main) if FIRST.search(line.text) and not line.about else line for line in lines]
+        lines = [replace(line, about=main) if _tells_of_self(line) else line for line in lines]
     gender = _gender(lines, parts, main)
     return Source(
         text=text,
@@ -111,6 +112,7 @@ def read(text: str, name: str | None = None) -> Source:
         lines=tuple(lines),
         quotes=tuple(quotes_of(parts, forms, nouns, code, spotter)),
         is_own_voice=own_voice,
+        is_of_somebody=about_somebody,
     )
 
 
@@ -124,8 +126,9 @@ def _main(text: str, nouns: tuple[ProperNoun, ...], parts: list[Block]) -> str:
     """Whom the text is about. Where it names nobody: the subject of its first sentence, rather than its first words."""
     found = main_character(text) or "Unnamed"
     noun = next((one for one in nouns if found in (one.name, *one.aliases)), None)
-    if noun is not None and len(found.split()) == 1 and found.lower() in words("verbs"):
-        people = [one.name for one in nouns if one.kind == "person" and one is not noun]
+    if len(found.split()) == 1 and found.lower() in words("verbs"):
+        named = [one for one in nouns if one is not noun]
+        people = [one.name for one in named if one.kind == "person"] or [one.name for one in named]
         return people[0] if people else found
     if (
         noun is not None
@@ -150,6 +153,11 @@ def _laid_out(text: str) -> tuple[str, str, tuple[ProperNoun, ...], list[Block]]
     return text, language(text), _nouns(text), blocks(text)
 
 
+def _tells_of_self(line: Line) -> bool:
+    return bool(FIRST.search(line.text)) and not line.about and not line.follows
+
+
+SELF = re.compile(r"(?<![\w.(/])I(?:['’](?:m|ve|d|ll))?(?= [a-z])")
 FIRST = re.compile(r"\b(?:I|I['’](?:m|ve|d|ll)|my|me|myself)\b")
 NAMED_SELF = re.compile(
     r"\b(?:[Mm]y name (?:is|was)|I (?:am|was) called|I['’]m called|(?:[Cc]|[Tt]hey c|[Pp]eople c)all me|I am|I['’]m)"
@@ -171,6 +179,8 @@ def _nouns(text: str) -> tuple[ProperNoun, ...]:
             kind = "person"
         if FEAST.search(noun.name) and kind == "person":
             kind = "thing"
+        if noun.name.lower() in words("verbs") and noun.count < 4 and kind != "person":
+            continue  # "Tell her": an order at the start of a sentence
         if not NUMBER.match(noun.name) and not re.search(r"\{\{|['’](?:d|ll|ve|re|m|s)$", noun.name):
             found.append(noun if kind == noun.kind else replace(noun, kind=kind))
     return (*found, *_labelled(text, found))
@@ -194,7 +204,7 @@ def _is_own_voice(text: str, code: str) -> bool:
     if code != "en":
         return False
     told = [one for one in split_sentences(QUOTED.sub(" ", text[:40_000])) if len(one.split()) > 2]
-    return len(told) > 1 and sum(bool(FIRST.search(one)) for one in told) * 3 >= len(told)
+    return len(told) > 1 and sum(bool(SELF.search(one)) for one in told) * 3 >= len(told)
 
 
 def _who_speaks(text: str) -> str:
