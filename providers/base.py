@@ -81,6 +81,7 @@ class Completion:
     """A whole answer: its text, who answered, why it stopped (``stop``, ...), what it used.
 
     ``text`` is that of the JSON object that was asked for, whichever ``rung`` of the ladder it was asked for on.
+    ``refusals`` are what the server said to each form of the question that it did not take before this one.
     """
 
     text: str
@@ -89,17 +90,19 @@ class Completion:
     usage: Usage
     response_id: str = ""
     rung: str = ""
+    refusals: tuple[str, ...] = ()
 
 
 class Fault(Exception):
     """A call that gave no usable answer. ``code`` is one of the stable codes of a job's error.
 
     The message ends with the ``remedy``: what whoever reads it can do. ``usage`` is what the failed call cost all the
-    same, where the server said so.
+    same, where the server said so; ``refusals`` are as in `Completion`.
     """
 
     code: ClassVar[str] = "INTERNAL"
     remedy: ClassVar[str] = ""
+    refusals: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, usage: Usage | None = None) -> None:
         super().__init__(f"{message} {self.remedy}".strip())

@@ -82,8 +82,20 @@ class OpenAIProvider:
         out, and the question is put once more: refusals cost nothing. ``cancelled`` is noticed within a second in every
         phase of the call. ``deadline`` is in seconds, for all of it.
         """
-        cap = sampling.max_tokens
         until = time.monotonic() + self._seconds(sampling, deadline)
+        refusals: list[str] = []
+        try:
+            completion = self._ask_until_taken(prompt, sampling, cancelled, until, refusals)
+        except Fault as fault:
+            fault.refusals = tuple(refusals)
+            raise
+        return replace(completion, refusals=tuple(refusals))
+
+    def _ask_until_taken(
+        self, prompt: Prompt, sampling: Sampling, cancelled: Callable[[], bool], until: float, refusals: list[str]
+    ) -> Completion:
+        """Ask, each time otherwise, until the server takes the question; ``refusals`` gets what it says till then."""
+        cap = sampling.max_tokens
         rung = ladder.rung_for(sampling.structured_output, learned.of(self.base_url, sampling.model).rung)
         for _ in range(MOST_LESSONS):
             known = learned.of(self.base_url, sampling.model)
@@ -92,6 +104,7 @@ class OpenAIProvider:
                 completion = self._ask(body, prompt, sampling, rung, cancelled, until)
             except base.BadRequest as fault:
                 sampling, rung = self._learn(fault, body, sampling, rung)
+                refusals.append(str(fault))
             except base.Truncated as fault:
                 fault.most = known.most_tokens or (sampling.max_tokens if sampling.max_tokens < cap else 0)
                 raise

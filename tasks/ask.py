@@ -15,8 +15,10 @@ import json
 import random
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import logs
@@ -165,10 +167,12 @@ class Asker:
         try:
             completion = self.provider.complete(prompt, sampling, cancelled=self._is_to_stop, deadline=left)
         except Fault as fault:
+            self._book_refusals(asked, fault.refusals)
             self._book_fault(asked, fault, time.monotonic() - began)
             if isinstance(fault, base.Cancelled):
                 self._check()
             raise
+        self._book_refusals(asked, completion.refusals)
         self._book_answer(asked, completion)
         if (told := cut_short(prompt, completion)) is not None:
             log.warning("prompt_cut", provider=self.provider.name, model=completion.model)
@@ -182,6 +186,13 @@ class Asker:
             if seconds is None:
                 return
             self._wait(seconds, "other calls hold what is left of the budget")
+
+    def _book_refusals(self, asked: Asked, refusals: Sequence[str]) -> None:
+        """Book the forms of the question that the server did not take: calls too, though they cost nothing."""
+        for refusal in refusals:
+            row = replace(asked, id=new_id("call"))
+            error = {"code": base.BadRequest.code, "message": refusal, "kind": "Refusal"}
+            db.patiently(partial(calls.record_fault, claim=self.claim, asked=row, bill=Bill(), error=error))
 
     def _book_fault(self, asked: Asked, fault: Fault, seconds: float) -> None:
         bill = Bill(**vars(fault.usage)) if fault.usage else Bill()

@@ -217,6 +217,19 @@ def test_what_the_ledger_says_of_a_fault_is_enough_to_go_by(asker: Asker, model_
     }
 
 
+def test_the_forms_that_were_not_taken_are_booked_too(asker: Asker, model_server: ModelServer) -> None:
+    model_server.refuses = {"json_schema": Say(400, {"error": {"message": "no response_format here"}})}
+    model_server.script = [Say(400, {"error": {"message": "min_p is not supported"}}), CUT]
+    completion = ask(asker, min_p=0.1)
+    assert completion.rung == "tool"
+    assert len(completion.refusals) == 0, "they were met by the try before"
+    assert len(rows()) == len(model_server.ledger.requests) == 4
+    assert [row.status for row in rows()] == [FAULTED, FAULTED, FAULTED, ANSWERED]
+    assert "no response_format here" in rows()[0].error["message"]
+    assert caps(model_server) == [500, 500, 500, 1000], "and are no tries"
+    assert ask(asker, min_p=0.1).text == completion.text
+
+
 # The shape
 
 

@@ -218,6 +218,7 @@ def test_lm_studio_is_asked_by_neither_named_tool_nor_json_object(model_server: 
         "json_object": Say(400, {"error": "'response_format.type' must be 'json_schema' or 'text'"}),
     }
     assert ask(model_server).rung == "fenced"
+    assert len(model_server.ledger.requests) == 5
     assert [body.get("tool_choice") for body in model_server.ledger.requests][1:3] == [
         {"type": "function", "function": {"name": "write_card"}},
         "required",
