@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -101,12 +102,17 @@ def _refuse_counted(claim: Claim, room: Room) -> None:
             {"limit": "max_calls", "most": int(most), "made": room.made},
         )
     if (used := room.day.over()) is not None:
-        resets = room.day.resets_at.isoformat().replace("+00:00", "Z")
+        resets = zulu(room.day.resets_at)
         raise StepFailed(
             "QUOTA_EXCEEDED",
             f"The daily limit is used up: {used}. Retry after {resets}.",
             {"resets_at": resets},
         )
+
+
+def zulu(moment: datetime) -> str:
+    """Return a moment in UTC as the API writes it."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def decide(limits: Sequence[Limit], price: Price) -> Verdict:
@@ -128,7 +134,8 @@ def _message(limit: Limit, price: Price) -> str:
     may = "" if price.bound is None else f", at most ${dollars(price.bound)}"
     return (
         f"{limit.name[0].upper()}{limit.name[1:]} is ${dollars(limit.most)}, and ${dollars(limit.spent)} is spent; "
-        f"the next call is expected to cost ${dollars(price.expected)}{may}. Raise the limit and retry what failed."
+        f"the next call is expected to cost ${dollars(price.expected)}{may}. "
+        + (f"Retry after {zulu(limit.until)}." if limit.until else "Raise the limit and retry what failed.")
     )
 
 
@@ -139,6 +146,7 @@ def _details(limit: Limit, price: Price) -> dict[str, Any]:
         "spent_usd": float(limit.spent),
         "expected_usd": float(price.expected),
         "may_cost_usd": None if price.bound is None else float(price.bound),
+        **({"resets_at": zulu(limit.until)} if limit.until else {}),
     }
 
 

@@ -116,7 +116,7 @@ class Stage:
     writes: Callable[[Asked], Range]
     cap: str = "max_tokens"
     analysis: bool = False
-    once: bool = False  # asked once for all cards of a batch from one source
+    once: Callable[[Asked], bool] = lambda asked: False  # asked once for all cards of a batch from one source
     reasked: bool = True
 
 
@@ -240,14 +240,22 @@ def _answer_entries(asked: Asked) -> Range:
     return Range(10, int(count * ((asked.number("entry_words") or 80) * USUAL_A_WORD + 45)), 0)
 
 
+def _always(_: Asked) -> bool:
+    return True
+
+
+def _one_book(asked: Asked) -> bool:
+    return asked.size > 1 and bool(asked.option("shared_book"))
+
+
 def _about(low: int, expected: int) -> Callable[[Asked], Range]:
     return lambda asked: Range(low, expected, 0)
 
 
 # In the order of the pipeline. ``writes`` says nothing of the most: that is the cap.
 STAGES = (
-    Stage("extract_facts", lambda a: a.parts, _part, _about(10, 900), analysis=True, once=True),
-    Stage("plan_roster", _roster, _source, lambda a: Range(10, 70 * a.size, 0), analysis=True, once=True),
+    Stage("extract_facts", lambda a: a.parts, _part, _about(10, 900), analysis=True, once=_always),
+    Stage("plan_roster", _roster, _source, lambda a: Range(10, 70 * a.size, 0), analysis=True, once=_always),
     Stage("plan_card", _planned, _source, _about(30, 420)),
     Stage("write_core", _not_kept("description", "personality", "scenario"), _behind(350, 2000), _core),
     Stage("write_greetings", _not_kept("first_mes", "alternate_greetings"), _behind(1000, 6000), _greetings),
@@ -255,10 +263,17 @@ STAGES = (
     Stage("write_card", _at_one_go, _source, _all_fields),
     Stage("repair_field", _repairs, _behind(1800, 12_000), _about(10, 350)),
     Stage(
-        "propose_subjects", _subjects, _passages, _about(0, 200), "lorebook_max_tokens", analysis=True, reasked=False
+        "propose_subjects",
+        _subjects,
+        _passages,
+        _about(0, 200),
+        cap="lorebook_max_tokens",
+        analysis=True,
+        once=_one_book,
+        reasked=False,
     ),
-    Stage("write_entries", _groups, _passages, _answer_entries, "lorebook_max_tokens"),
-    Stage("repair_entry", _entry_repairs, _passages, _about(10, 180), "lorebook_max_tokens"),
+    Stage("write_entries", _groups, _passages, _answer_entries, cap="lorebook_max_tokens", once=_one_book),
+    Stage("repair_entry", _entry_repairs, _passages, _about(10, 180), cap="lorebook_max_tokens", once=_one_book),
 )
 
 
@@ -297,7 +312,7 @@ def _take(stage: Stage, asked: Asked, learned: Learned | None) -> Take | None:
     questions = stage.questions(asked)
     if not questions.max:
         return None
-    if stage.once and asked.shared:
+    if asked.shared and stage.once(asked):
         questions = Range(0, 0, questions.max)
     cap = min(asked.number(stage.cap) or 4000, asked.output_cap or 10**9)
     reads, writes = stage.reads(asked).plus(asked.rules), stage.writes(asked)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,13 +30,14 @@ STEEPEST = 10  # how many times as dear as one of its prompt a token of the answ
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit in dollars over a call. ``held``: what calls of others under it have set aside, ``own``: alone here."""
+    """One limit in dollars over a call. ``held``: what other calls under it hold; ``until``: the end of its day."""
 
     name: str
     code: str
     most: Decimal
     spent: Decimal
     held: Decimal = Decimal(0)
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
         .outerjoin(DailyUsage, day_is)
         .where(Job.id == claim.job_id)
     ).one()
+    day = Day(row.tokens, row.day_spent, daily, day_after(row.now))
     limits = []
     if job_usd is not None:
         limits.append(Limit("the job's max_cost_usd", "BUDGET_EXCEEDED", job_usd, row.job_spent))
@@ -100,8 +103,7 @@ def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
         limits.append(Limit(name, "BUDGET_EXCEEDED", row.max_cost_usd, row.batch_spent, row.batch_held))
     if daily.cost_usd:
         name = "the daily limit in dollars"
-        limits.append(Limit(name, "QUOTA_EXCEEDED", daily.cost_usd, row.day_spent, row.day_held))
-    day = Day(row.tokens, row.day_spent, daily, day_after(row.now))
+        limits.append(Limit(name, "QUOTA_EXCEEDED", daily.cost_usd, row.day_spent, row.day_held, day.resets_at))
     return Room(limits, row.made, day, row.max_cost_usd is not None or daily.cost_usd > 0)
 
 

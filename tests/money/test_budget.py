@@ -236,6 +236,17 @@ def test_a_day_that_is_used_up_stops_the_next_call(
     assert raised.value.details["resets_at"].endswith("T00:00:00Z")
 
 
+def test_a_day_without_room_for_a_call_stops_it_and_says_until_when(
+    database: Any, owner: str, daily: None, booking: Callable[..., None]
+) -> None:
+    (claim,) = claims_of(owner, 1)
+    booking(claim, "0.6")
+    with pytest.raises(StepFailed, match=r"daily limit in dollars is \$1.00, .* Retry after") as raised:
+        reserve(claim)
+    assert raised.value.code == "QUOTA_EXCEEDED"
+    assert raised.value.details["resets_at"].endswith("T00:00:00Z")
+
+
 def test_yesterday_does_not_count(database: Any, owner: str, daily: None, booking: Callable[..., None]) -> None:
     (claim,) = claims_of(owner, 1)
     booking(claim, "1", (5000, 5000))

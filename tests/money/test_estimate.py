@@ -49,6 +49,7 @@ def questions(one: Asked, purpose: str) -> Range:
     return next((take.calls for take in plan(one) if take.purpose == purpose), estimate.NONE)
 
 
+MEMBER = {"size": 3, "shared": True}  # of a roster, and not the first
 LORE = ["propose_subjects", "write_entries", "repair_entry"]
 
 
@@ -78,6 +79,13 @@ def test_a_long_source_is_read_in_parts_once_for_all_cards_that_share_it() -> No
     shared = questions(asked(long, shared=True), "extract_facts")
     assert (shared.low, shared.expected) == (0, 0)
     assert questions(asked(SOURCE), "extract_facts") == estimate.NONE
+
+
+def test_a_book_that_cards_share_is_written_once() -> None:
+    alone, first, second = (questions(asked(**one), "write_entries") for one in ({}, {"size": 3}, MEMBER))
+    assert alone.expected == first.expected > 0
+    assert second.expected == 0
+    assert questions(asked(**MEMBER, shared_book=False), "write_entries").expected > 0
 
 
 def test_variants_are_each_written() -> None:
