@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -343,6 +344,16 @@ def test_a_whole_answer_can_be_cancelled_while_it_is_waited_for(
     answer = ask(cancelled=lambda: len(model_server.ledger.requests) == 1)
     with pytest.raises(base.Cancelled):
         answer.result(1.0)
+
+
+def test_a_whole_answer_that_was_asked_for_can_be_cancelled_too(
+    provider: OpenAIProvider, model_server: ModelServer
+) -> None:
+    model_server.seconds = 2.0
+    started = time.monotonic()
+    with pytest.raises(base.Cancelled):
+        provider.complete(PROMPT, replace(SAMPLING, stream=False), cancelled=lambda: model_server.ledger.now == 1)
+    assert time.monotonic() - started < 1.5
 
 
 def test_a_call_that_is_cancelled_before_it_begins_asks_nobody(
