@@ -31,6 +31,8 @@ def ask_shared(asker: Asker, prompt: Prompt, sampling: Sampling, index: int = 0)
         with db.transaction() as session:
             stored = shared.find_answer(session, batch_id, key)
             mine = stored is None and shared.take(session, batch_id, key, asker.claim.job_id)
+            if mine and (stored := shared.find_answer(session, batch_id, key)) is not None:  # it came in between
+                shared.leave(session, batch_id, key, asker.claim.job_id)
         if stored is not None:
             log.info("answer_shared", purpose=prompt.purpose, call=stored.id)
             return Completion(

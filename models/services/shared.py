@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
@@ -25,12 +25,14 @@ def find_answer(session: Session, batch_id: str, key: str) -> Call | None:
 
 def take(session: Session, batch_id: str, key: str, job_id: str) -> bool:
     """Take it on to ask the question; False while another job does, which holds a good lease all the time."""
-    asks = exists().where(
-        Job.id == SharedQuestion.asked_by,
+    at_work = select(Job.id).where(
+        Job.batch_id == batch_id,
         Job.status == Status.PROCESSING,
         Job.lease_owner.is_not(None),
         Job.lease_expires_at > func.clock_timestamp(),
     )
+    # Not joined in the subquery: it would look for the row in conflict in the table as it was before the statement.
+    asks = SharedQuestion.asked_by.in_(at_work)
     row = insert(SharedQuestion).values(batch_id=batch_id, key=key, asked_by=job_id)
     taken = row.on_conflict_do_update(
         index_elements=[SharedQuestion.batch_id, SharedQuestion.key],

@@ -49,7 +49,8 @@ class Loss:
 
 def merged(drafts: Sequence[Draft], char: str) -> tuple[list[Draft], list[Loss]]:
     """Return the drafts with those that are nearly the same made one: the richer text, the keys of all."""
-    found = twins(records_of(Book(entries=tuple(map(plain_entry, drafts))), Settings(), char))
+    named = [replace(plain_entry(draft), keys=draft.subject.forms) for draft in drafts]  # not by what a writer proposes
+    found = twins(records_of(Book(entries=tuple(named)), Settings(), char))
     gone: dict[int, Loss] = {}
     kept = dict(enumerate(drafts))
     for group in found:

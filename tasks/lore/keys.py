@@ -15,6 +15,7 @@ from functools import cached_property
 
 from cards.rules import LIMITS
 from cards.rules.keys import common_words
+from cards.rules.patterns import pattern_of
 from cards.text_blocks import word_list
 from cards.text_scripts import WIDE
 from tasks.lore.draft import Draft
@@ -102,6 +103,9 @@ def _folded(key: str) -> str:
 
 
 def _fits(key: str) -> bool:
+    """Whether it can be a plain key: long enough, not too long, no pattern and no macro."""
+    if "{{" in key or "}}" in key or pattern_of(key, use_regex=False) is not None:
+        return False
     return len(key) <= LONGEST and (len(key) >= SHORTEST or bool(WIDE.search(key)))
 
 

@@ -56,7 +56,7 @@ def _new(task: Task, found: Sequence[Candidate], proposed: Sequence[dict[str, st
         kind = one["category"] if one["category"] in ("person", "place", "faction", "thing") else "unknown"
         subject = located(Candidate(name, kind=kind), task.source, texts)
         telling = " ".join(word for word in core(name) if len(word) >= LEAST_WORD or not word.isascii())
-        if task.strict and not subject.mentions and not (telling and given.has_name(telling)):
+        if not core(name) or (task.strict and not subject.mentions and not (telling and given.has_name(telling))):
             continue
         if covers([*found, *new], subject) or (is_person(subject, task.own) and not task.shared):
             continue
@@ -133,7 +133,11 @@ class _Writing:
         texts = {} if self.task.shared else shown(self.task.card)
         subject = located(Candidate(name), self.task.source, texts)
         known = [*self.subjects, *(draft.subject for draft in self.unasked)]
-        is_new = not covers(known, subject) and (self.task.shared or not is_person(subject, self.task.own))
+        is_new = (
+            bool(core(name))
+            and not covers(known, subject)
+            and (self.task.shared or not is_person(subject, self.task.own))
+        )
         if is_new and (subject.mentions or self.task.whole) and len(self.unasked) < self.task.left:
             return draft_of(entry, subject)
         self.work.log("info", f"An entry that nobody asked for is left out: {name[:60]}.")

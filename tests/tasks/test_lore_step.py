@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,6 +21,7 @@ from models.services import characters
 from providers.base import AuthRefused, BadOutput
 from providers.offline import OfflineProvider
 from tasks.lore import expand
+from tasks.lore.shapes import CATEGORIES
 from tasks.remedy import MOST_CAP
 from tests.model_server import ModelServer, Say
 from tests.tasks.lore import CARD, NAMES, SOURCE, Desk, asked_names, no_subjects, told, write_all, written
@@ -40,6 +42,12 @@ def names(book: Book | None) -> list[str]:
 def asked(desk: Desk) -> list[list[str]]:
     """The subjects of each question for entries."""
     return [asked_names(body) for body in desk.server.ledger.requests if "at most:" in str(body["messages"])]
+
+
+def errors_of(card: Card) -> list[str]:
+    """What breaks a rule of severity E in the card's book."""
+    found = lint_card(card, source=SOURCE)
+    return [f"{f.rule} {f.field} {f.message}" for f in found if f.severity == "E" and f.field.startswith("character_")]
 
 
 def entry_of(book: Book | None, name: str) -> Entry:
@@ -197,6 +205,62 @@ def test_an_entry_that_the_budget_cannot_hold_is_left_out_with_the_reason(desk: 
     assert any(line.startswith("The entry Saltmarket is left out: L07") for line in desk.logs())
 
 
+NASTY = (
+    "As an AI language model, I cannot write this.",
+    "{{char}} and {{user}} meet {{unknown}} here.",
+    "<START>\n{{user}}: Hello?\n{{char}}: Go away, and do not come back to this place.",
+    "```json\n{}\n```",
+    "It. He. They. See above.",
+    "/(a+)+$/ is a key, so is , and so is \u3000.",
+    "x" * 9000,
+    "Saltmarket, " * 300,
+    "TODO: write this entry. [insert name here]",
+    '*whispers* "Stay with me," she says. "Stay with me for all of the night, will you?"',
+    "\n\n.\n",
+    "The town of 9999 people was founded by Odalys Brandt. It stinks.",
+)
+KEYS = (
+    "a,b",
+    "/(a+)+$/",
+    " ",
+    "Mara",
+    "the",
+    "x" * 200,
+    "Saltmarket",
+    "SALTMARKET ",
+    "{{char}}",
+    "桜",
+    "*",
+    "I",
+    "river",
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_a_model_writes_no_error_gets_into_a_book(desk: Desk, seed: int) -> None:
+    dice = random.Random(seed)
+
+    def nasty(name: str) -> dict[str, Any]:
+        content = dice.choice((*NASTY, told(name), f"{told(name)} {dice.choice(NASTY)}"))
+        called = dice.choice((name, name, name, f"{name} ", name.upper(), "Mara Voss", "?", "a" * 300, "{{char}}"))
+        return written(called, content, category=dice.choice(CATEGORIES), keys=dice.sample(KEYS, 4))
+
+    desk.server.writers["write_entries"] = lambda _, body: {
+        "entries": [nasty(name) for name in asked_names(body) * dice.randint(1, 2)]
+    }
+    desk.server.writers["repair_entry"] = lambda _, __: nasty("Saltmarket")
+    desk.server.writers["propose_subjects"] = lambda _, __: {
+        "subjects": [{"name": name, "category": "thing"} for name in (*KEYS, "the bell", "Tom", "Threadwater ")]
+    }
+    book = desk.expand(recursive_scanning=dice.random() < 0.5, constants=dice.randint(0, 3))
+    assert book is not None, "with these seeds some of it can be used"
+    card = replace(CARD, book=book)
+    assert errors_of(card) == []
+    for place, entry in enumerate(book.entries):
+        needs = entry.secondary_keys[:1] if "selectiveLogic" not in entry.extensions else ()
+        assert simulate(book, [" ".join((entry.name, *needs))], card=card).outcomes[place].fired
+
+
 # What comes out -------------------------------------------------------------------------------------------
 
 
@@ -204,9 +268,7 @@ def test_an_accepted_book_has_no_error_and_every_entry_fires(desk: Desk) -> None
     book = desk.expand()
     assert book is not None
     card = replace(CARD, book=book)
-    assert [
-        f for f in lint_card(card, source=SOURCE) if f.severity == "E" and f.field.startswith("character_book")
-    ] == []
+    assert errors_of(card) == []
     for place, entry in enumerate(book.entries):
         outcome = simulate(book, [f"What of {entry.name}?"], card=card).outcomes[place]
         assert outcome.fired, outcome
@@ -442,4 +504,4 @@ def test_the_offline_writer_is_asked_once_for_all(desk: Desk) -> None:
     assert len(names(book)) >= 4
     assert desk.calls() == ["write_entries"]
     card = replace(CARD, book=book)
-    assert not [f for f in lint_card(card, source=SOURCE) if f.severity == "E" and f.field.startswith("character_book")]
+    assert errors_of(card) == []
