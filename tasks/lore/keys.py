@@ -103,9 +103,7 @@ def _folded(key: str) -> str:
 
 
 def _fits(key: str) -> bool:
-    """Whether it can be a plain key: long enough, not too long, no pattern and no macro."""
-    if "{{" in key or "}}" in key or pattern_of(key, use_regex=False) is not None:
-        return False
+    """Whether a key is long enough, and not too long."""
     return len(key) <= LONGEST and (len(key) >= SHORTEST or bool(WIDE.search(key)))
 
 
@@ -122,10 +120,14 @@ def _offers(draft: Draft, drafts: Sequence[Draft], world: World) -> tuple[list[s
 
 
 def _forms(key: str, world: World) -> list[str]:
-    """Return a key as it can be used: in parts where it has commas, without edges, without a leading article."""
-    return [
-        form for part in _SPLIT.split(key) if (form := _without_article(" ".join(part.split()).strip(_EDGES), world))
-    ]
+    """Return a key as it can be used: in parts where it has commas, without edges, without a leading article.
+
+    Nothing comes of a macro, nor of a pattern.
+    """
+    if "{" in key or pattern_of(key, use_regex=False) is not None:
+        return []
+    parts = (" ".join(part.split()).strip(_EDGES) for part in _SPLIT.split(key))
+    return [_without_article(part, world) for part in parts if part]
 
 
 def _without_article(key: str, world: World) -> str:

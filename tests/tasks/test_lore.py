@@ -200,7 +200,9 @@ def test_no_entry_takes_another_ones_name() -> None:
     assert second.primary == ["Tom Reyes", "Tom", "Reyes"]
 
 
-@pytest.mark.parametrize("key", ["the", "he", "x" * 61, " , ", "Miss Voss", "voss", "/(a+)+$/", "by {{char}}'s boat"])
+@pytest.mark.parametrize(
+    "key", ["the", "he", "x" * 61, " , ", "Miss Voss", "voss", "/(a+)+$/", "{{char}}", "{{char}}'s boat"]
+)
 def test_a_key_is_never_common_too_long_or_the_characters_name(key: str) -> None:
     assert keys_of(draft("Candle Stair", keys=(key,)))[0].primary == ["Candle Stair"]
 
