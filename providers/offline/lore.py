@@ -19,7 +19,7 @@ MAX_SENTENCES = 6
 MAX_TOKENS = 220
 MAX_KEYS = 5
 MOST_KEYS = 8  # with those of names that have no entry of their own
-OFTEN = 3  # mentions, from which on a name gets an entry even if the card says the same
+OFTEN = 3  # mentions, from which on a name is written about before the others
 RUN = 5  # words in a row
 MOST_EVENTS = 2  # sentences of a story in an entry that says nothing else
 MOST_KNOWN = 0.4  # of a sentence's runs: then the card has it
@@ -36,7 +36,7 @@ def write_entries(source: Source, card: Mapping[str, Any], candidates: Sequence[
     A sentence goes into one entry, and into none where the card has it: a name without any sentence left becomes a
     key of the entry that speaks of it.
     """
-    if limit < 1:
+    if limit < 1 or source.concept:
         return []
     subjects = _subjects(source, candidates)
     pages = _Pages(source, card, subjects)
@@ -46,7 +46,9 @@ def write_entries(source: Source, card: Mapping[str, Any], candidates: Sequence[
     ):
         homeless = [noun for noun in group if len(pages.entries) >= limit or not pages.add(noun, pages.fresh(noun))]
         for noun in homeless:
-            if (_is_main(noun, source) or not pages.adopt(noun)) and noun.count >= OFTEN and len(pages.entries) < limit:
+            if not _is_main(noun, source):
+                pages.adopt(noun)
+            elif len(pages.entries) < limit:
                 pages.add(noun, pages.about(noun))
     world = _world(source, pages)
     if world and len(pages.entries) < limit:
@@ -99,6 +101,8 @@ class _Pages:
             for line in self.about(noun)
             if line.place not in self.told and line.about not in others and not self.in_card(line)
         ]
+        somebodys = {one.name for one in self.source.nouns if one is not noun and not _is_main(one, self.source)}
+        found = [line for line in found if line.about not in somebodys] or found
         if not self.source.is_narrative:
             return found
         # Of a story, what somebody is comes before what they did.
@@ -140,6 +144,11 @@ def _subjects(source: Source, candidates: Sequence[str]) -> list[ProperNoun]:
     for name in dict.fromkeys(one.strip() for one in candidates if one.strip()):
         folded = re.sub(r"^(?:the|der|die|das|la|le|el|los|las|les)\s", "", name.casefold())
         noun = next((one for one in others if folded in {form.casefold() for form in (one.name, *one.aliases)}), None)
+        if noun is None:  # "Did the Halloran Combine", as somebody read it in a question
+            within = [
+                one for one in others if any(f" {form.casefold()}" in folded for form in (one.name, *one.aliases))
+            ]
+            noun = max(within, key=lambda one: len(one.name), default=None)
         if noun is None:
             holding = tuple(line.text for line in source.lines if folded in line.text.casefold())
             noun = ProperNoun(name, len(holding), (), "unknown", holding)
