@@ -7,19 +7,18 @@ from typing import Any
 
 from flask import g
 
-import settings
 from api import intake, quotes
 from api.idempotency import Answer, answer_once
 from api.jobs import accept
 from api.json import Blueprint
 from models import db
 from models.services import jobs, profiles
-from providers.choose import choose
 from schemas.generations import PreviewSchema, SingleSchema
 from schemas.jobs import AcceptedJobSchema
 from schemas.usage import SingleEstimateSchema
 from tasks import preview as previews
 from tasks.quote import quote
+from tasks.run import provider
 
 blueprint = Blueprint("generation", __name__, url_prefix="/api/v2/generation", description="One card.")
 
@@ -57,6 +56,5 @@ def preview(body: dict[str, Any]) -> Any:
     with db.transaction() as session:
         new = intake.new_job(session, g.owner_id, body)
         config, prompts = profiles.texts_of(session, new.profile_id, new.profile_version)
-    provider = choose(settings.load().llm)
-    calls = list(previews.preview(new.request, config, prompts, provider, datetime.now(UTC)))
-    return {"provider": provider.label, "calls": calls, "tokens": sum(call["tokens"] for call in calls)}
+    calls = list(previews.preview(new.request, config, prompts, provider(), datetime.now(UTC)))
+    return {"provider": provider().label, "calls": calls, "tokens": sum(call["tokens"] for call in calls)}

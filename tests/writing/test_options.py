@@ -212,7 +212,7 @@ TRIED: Mapping[str, tuple[Any, Probe]] = {
     "passes": ("one", purposes),
     "plan": (False, purposes),
     "repairs": (2, repairs),
-    "reasks": (1, after_garbage),
+    "reasks": (0, after_garbage),
     "on_errors": ("deliver", ends),
     "rules_off": (["G04"], ends),
     "least_score": (99, lambda studio, options: ends(studio, {"on_errors": "deliver", **options})),
