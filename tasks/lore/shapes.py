@@ -6,39 +6,11 @@ What a model may say of an entry: its name, what else people call it, its text, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from tasks.writing.shapes import FILLED, TEXTS, list_of, object_of
 
 CATEGORIES = ("world", "event", "faction", "place", "person", "thing")
-FILLED = {"type": "string", "minLength": 1}
-TEXTS = {"type": "array", "items": {"type": "string"}}
+CATEGORY = {"type": "string", "enum": list(CATEGORIES)}
 
-
-def entries_of(categories: Sequence[str] = CATEGORIES) -> dict[str, Any]:
-    """Return the shape of a list of entries of these kinds."""
-    return _object(entries={"type": "array", "items": entry_of(categories)})
-
-
-def entry_of(categories: Sequence[str] = CATEGORIES) -> dict[str, Any]:
-    """Return the shape of one entry."""
-    return _object(name=FILLED, content=FILLED, keys=TEXTS, category={"type": "string", "enum": list(categories)})
-
-
-def subjects_of(categories: Sequence[str] = CATEGORIES) -> dict[str, Any]:
-    """Return the shape of a list of subjects that deserve an entry."""
-    subject = _object(name=FILLED, category={"type": "string", "enum": list(categories)})
-    return _object(subjects={"type": "array", "items": subject})
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-ENTRIES = entries_of()
-ENTRY = entry_of()
-SUBJECTS = subjects_of()
+ENTRY = object_of(name=FILLED, content=FILLED, keys=TEXTS, category=CATEGORY)
+ENTRIES = list_of("entries", name=FILLED, content=FILLED, keys=TEXTS, category=CATEGORY)
+SUBJECTS = list_of("subjects", name=FILLED, category=CATEGORY)

@@ -11,6 +11,7 @@ import pytest
 from cards.card import Book, Card, Entry
 from cards.simulate import simulate
 from cards.text import estimate_tokens
+from schemas import options
 from tasks.lore import check
 from tasks.lore.arrange import arrange, without_evidence
 from tasks.lore.candidates import Candidate, chosen, find_candidates, premise_of
@@ -19,6 +20,7 @@ from tasks.lore.grounding import Given, strangers, without
 from tasks.lore.keys import AND_ANY, NOT_ANY, Keys, World, choose_keys, plain_words
 from tasks.lore.passages import about, evidence, find_mentions, quoted
 from tasks.lore.same import Named, covers, groups, is_person, near, same_name, short_for
+from tasks.lore.shapes import CATEGORIES
 from tasks.writing.source import Span
 from tests.tasks.lore import CARD, SOURCE, TOLD, task, told
 
@@ -479,3 +481,7 @@ def test_answers_are_told_apart_by_name_alias_and_part() -> None:
 
 def test_a_card_without_anything_gives_no_subject() -> None:
     assert find_candidates("", Card(name="X")) == []
+
+
+def test_the_kinds_that_can_be_asked_for_are_those_that_are_written() -> None:
+    assert options.CATEGORIES == CATEGORIES
