@@ -98,10 +98,11 @@ def badness(findings: Iterable[Finding]) -> tuple[int, int]:
 def fields_to_mend(findings: Sequence[Finding], rules: Iterable[str]) -> dict[str, list[Finding]]:
     """Return the fields to be sent back, each with all that was found on it.
 
-    One is sent back for an error, or for a finding of one of the profile's ``repair_rules``; a field that no writer
+    One is sent back for an error, or for a warning of one of the profile's ``repair_rules``; a field that no writer
     writes is not.
     """
-    wanted = {f.field for f in findings if (f.severity == "E" or f.rule in set(rules)) and field_of(f) in FIELDS}
+    grave = [f for f in findings if f.severity == "E" or (f.severity == "W" and f.rule in set(rules))]
+    wanted = {finding.field for finding in grave if field_of(finding) in FIELDS}
     order = {name: place for place, name in enumerate(FIELDS)}
     ordered = sorted(wanted, key=lambda field: (order[field.partition("[")[0]], field))
     return {field: [f for f in findings if f.field == field and f.severity != "I"] for field in ordered}

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cards.lint import Finding
+from tasks.writing.mend import fields_to_mend
 from tests.model_server import CARD
 from tests.writing.conftest import Studio, purpose_of
 
@@ -33,6 +35,19 @@ def test_a_field_is_sent_back_alone_with_the_message_of_its_rule(studio: Studio)
     assert "leave to {{user}} what {{user}} says" in prompt
     assert DECIDED in prompt
     assert made.output["repairs"] == 1
+
+
+def test_a_note_sends_nothing_back() -> None:
+    found = [
+        Finding("C10", "I", "description", "a name is left out", "say it"),
+        Finding("G05", "W", "first_mes", "no hook", "end on one"),
+        Finding("C14", "W", "creator_notes", "short", "longer"),
+        Finding("C01", "E", "character_book.entries[0]", "no writer of this step writes it", "x"),
+        Finding("G01", "W", "first_mes", "long", "shorter"),
+    ]
+    faulty = fields_to_mend(found, ["C10", "G05"])
+    assert list(faulty) == ["first_mes"]
+    assert [finding.rule for finding in faulty["first_mes"]] == ["G05", "G01"], "with all that is wrong with it"
 
 
 def test_one_greeting_of_several_is_sent_back(studio: Studio) -> None:
