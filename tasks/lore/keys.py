@@ -16,6 +16,7 @@ from functools import cached_property
 from cards.rules import LIMITS
 from cards.rules.keys import common_words
 from cards.rules.patterns import pattern_of
+from cards.rules.wording import lists
 from cards.text_blocks import word_list
 from cards.text_scripts import WIDE
 from tasks.lore.draft import Draft
@@ -27,6 +28,7 @@ LONGEST = int(LIMITS["entry"]["key_max_characters"])
 CURRENT = 3  # times that a word stands in source and card in lower case, from which it says nothing by itself
 CURRENT_IN = 2000  # plain words of source and card, from which more times are needed
 SECONDARY = 5  # most secondary keys
+CALLED = 3  # other names that are taken from an entry's text
 AND_ANY, NOT_ANY = 0, 2  # SillyTavern's figures for `selectiveLogic`
 _SPLIT = re.compile(r"[,，、;；\n]")
 _EDGES = " \t.'’\"“”„«»()[]{}*_:-"
@@ -113,7 +115,8 @@ def _offers(draft: Draft, drafts: Sequence[Draft], world: World) -> tuple[list[s
     names = _forms(draft.name, world)
     others = {word for each in drafts if each is not draft for word in core(each.name)}
     short = [form for form in _short_forms(draft) if form.casefold() not in others]
-    aliases = [form for alias in (*draft.subject.aliases, *short) for form in _forms(alias, world)]
+    told = [*draft.subject.aliases, *short, *_called(draft.content, world.code)]
+    aliases = [form for alias in told for form in _forms(alias, world)]
     proposed = [form for key in draft.keys for form in _forms(key, world)]
     known = [*names, *aliases, *proposed]
     return names, aliases, [*proposed, *_other_numbers(known, draft, world)]
@@ -136,6 +139,12 @@ def _without_article(key: str, world: World) -> str:
     if not rest or first.casefold() not in word_list("articles") or not rest[:1].isupper():
         return key
     return rest if rest.casefold() not in _refused(world) else key
+
+
+def _called(content: str, code: str) -> list[str]:
+    """Return what an entry says that its subject is called too (L06)."""
+    patterns = lists(code).get("aliases", ())
+    return [match[1] for pattern in patterns for match in re.finditer(pattern, content)][:CALLED]
 
 
 def _short_forms(draft: Draft) -> list[str]:

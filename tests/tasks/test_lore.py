@@ -209,6 +209,11 @@ def test_a_key_is_never_common_too_long_or_the_characters_name(key: str) -> None
     assert keys_of(draft("Candle Stair", keys=(key,)))[0].primary == ["Candle Stair"]
 
 
+def test_what_a_thing_is_called_too_is_a_key() -> None:
+    (keys,) = keys_of(draft("Meridian", "The Meridian, also known as Old Patience, leaks.", category="thing"))
+    assert keys.primary == ["Meridian", "Old Patience"]
+
+
 def test_commas_split_keys_and_articles_of_names_go() -> None:
     (keys,) = keys_of(draft("The Order of the Ashen Vow", keys=("vow-keepers, Ashmen",), category="faction"))
     assert keys.primary == ["Order of the Ashen Vow", "Ashen Vow", "vow-keepers", "Ashmen"]
