@@ -15,7 +15,7 @@ from providers.offline.tidy import tidied
 
 BUDGETS = {"description": 260, "personality": 170, "scenario": 130}  # words
 ENOUGH = {"description": 40, "personality": 12, "scenario": 8}
-MAX_TAGS = 8
+LEAST_TAGS, MAX_TAGS, MOST_TAGS = 4, 8, 12
 LINKED = re.compile(r"(?:So|But|And|Or|Yet|Por eso|Pero|Y|Mais|Et|Aber|Und|Denn|Doch|Ma|E|Mas)[ ,]")
 ANSWERS = re.compile(r"\b(?:instead|likewise|the (?:former|latter)|for example|for instance|as follows)\b")
 PORTRAIT = re.compile(
@@ -480,7 +480,7 @@ def role_in_phrase(phrase: str, heads: frozenset[str]) -> str:
 
 
 def write_tags(source: Source, most: int | None = None, turn: int = 0) -> list[str]:
-    """4 to 8 tags (or up to ``most``) from the source: who, what kind, what genre, what place; never the name."""
+    """4 to 8 tags (at most ``most``) from the source: who, what kind, what genre, what place; never the name."""
     found = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", _introduction(source).lower())
     everywhere = re.findall(r"[^\W\d_]+", source.text.lower())
     roles = [word for word in dict.fromkeys(found) if word in words("roles")]
@@ -494,7 +494,7 @@ def write_tags(source: Source, most: int | None = None, turn: int = 0) -> list[s
     )
     gender = {"he": ["male"], "she": ["female"]}.get(source.gender, [])
     titled = [TITLE_ROLES[word] for form in source.forms for word in form.lower().split()[:1] if word in TITLE_ROLES]
-    tags = [*titled, *roles[:3], *genre, *traits(source)[:3], *places[: 2 + (most or 0)], *gender]
+    tags = [*titled, *roles[:3], *genre, *traits(source)[:3], *places[: max(2, (most or 0) - 6)], *gender]
     if turn:
         tags = [*tags[turn % len(tags) :], *tags[: turn % len(tags)]][:-1] if len(tags) > 5 else tags
     names = (
@@ -503,10 +503,10 @@ def write_tags(source: Source, most: int | None = None, turn: int = 0) -> list[s
         else {source.name.lower()}
     )
     kept = [tag for tag in dict.fromkeys(tags) if tag not in names]
-    wanted = min(max(most or 4, 4), 12)
+    least = min(most or LEAST_TAGS, LEAST_TAGS)
     spare = [*SPARE_TAGS[turn % len(SPARE_TAGS) :], *SPARE_TAGS[: turn % len(SPARE_TAGS)]]
-    filled = [*kept, *(tag for tag in spare if tag not in kept)][: max(wanted, len(kept))]
-    return filled[: (most and wanted) or MAX_TAGS]
+    filled = [*kept, *(tag for tag in spare if tag not in kept)][: max(least, len(kept))]
+    return filled[: min(most or MAX_TAGS, MOST_TAGS)]
 
 
 SPARE_TAGS = ("original character", "roleplay", "character study", "open scenario", "original setting", "slow start")

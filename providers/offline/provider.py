@@ -46,7 +46,11 @@ class OfflineProvider:
 
 
 def _card(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
-    return write_card(_read(inputs), tuple(properties) or CARD, _wish(inputs))
+    asked, wish = tuple(properties) or CARD, _wish(inputs)
+    # A finished card of which most is to stay: the rest is wanted anew, not brought up to date.
+    if wish.card and len(wish.keep) > len(asked):
+        return write_anew(_read(inputs), asked, wish)
+    return write_card(_read(inputs), asked, wish)
 
 
 def _repair(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
@@ -100,7 +104,7 @@ def _reading(source: str, name: str) -> Source:
 
 
 def _wish(inputs: Mapping[str, Any]) -> Wish:
-    said = str(inputs.get("instruction") or "")
+    said = str(inputs.get("instruction") or inputs.get("instructions") or "")
     greetings = inputs.get("greetings")
     if greetings is None:
         greetings = len((inputs.get("card") or {}).get("alternate_greetings") or ()) or 1

@@ -116,6 +116,7 @@ def read(text: str, name: str | None = None) -> Source:
     )
 
 
+LONG = 60_000  # characters, within which whoever a text is about has appeared
 SUBJECT_FIRST = re.compile(r"\W*([^\W\d_]+(?:-\w+)?) (?:is|was) (?:an?|the) ", re.IGNORECASE)
 SOMEBODY_FIRST = re.compile(
     r"\W*(?:the|an?) ((?:[a-z-]+ ){0,2}[a-z-]+?) (?:is|was|has|had|lives|lived|who|sits|stands)\b", re.IGNORECASE
@@ -124,7 +125,7 @@ SOMEBODY_FIRST = re.compile(
 
 def _main(text: str, nouns: tuple[ProperNoun, ...], parts: list[Block]) -> str:
     """Whom the text is about. Where it names nobody: the subject of its first sentence, rather than its first words."""
-    found = main_character(text) or "Unnamed"
+    found = main_character(text[:LONG]) or "Unnamed"
     noun = next((one for one in nouns if found in (one.name, *one.aliases)), None)
     if len(found.split()) == 1 and found.lower() in words("verbs"):
         named = [one for one in nouns if one is not noun]

@@ -55,10 +55,10 @@ def test_every_property_of_the_schema_is_answered_and_no_other() -> None:
 
 
 def test_counts_are_as_asked() -> None:
-    card = whole_card(CHAPTER, greetings=5, group_greetings=2, tag_count=9, example_blocks=4)
+    card = whole_card(CHAPTER, greetings=5, group_greetings=2, tag_count=3, example_blocks=4)
     assert len(card["alternate_greetings"]) == 5
     assert len(card["group_only_greetings"]) == 2
-    assert len(card["tags"]) == 9
+    assert len(card["tags"]) == 3
     assert card["mes_example"].count("<START>") == 4
 
 
@@ -101,6 +101,14 @@ def test_fields_asked_for_anew_differ_from_those_of_the_card(source: str) -> Non
     assert all(fresh[field] != card[field] for field in fields)
     assert len(fresh["alternate_greetings"]) == 3
     assert not errors({**card, **fresh})
+
+
+def test_what_is_not_kept_of_a_card_that_mostly_stays_is_written_anew() -> None:
+    card = whole_card(KNIGHT)
+    keep = [field for field in ALL if field not in ("personality", "first_mes")]
+    fresh = ask("write_card", ("personality", "first_mes"), source=KNIGHT, card=card, keep=keep)
+    assert set(fresh) == {"personality", "first_mes"}
+    assert all(fresh[field] != card[field] for field in fresh)
 
 
 def test_an_instruction_to_be_short_is_followed() -> None:
