@@ -42,7 +42,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Room:
-    """All that limits a job's next call: dollars, how many calls it has made, and the owner's day."""
+    """All that limits a job's next call: dollars, how many calls it has made (that got anywhere), the owner's day."""
 
     limits: Sequence[Limit]
     made: int
@@ -77,13 +77,15 @@ def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
     in_batch = held.where(other.batch_id == Batch.id).correlate(Batch).scalar_subquery()
     of_owner = held.where(other.owner_id == claim.owner_id).scalar_subquery()
     day_is = (DailyUsage.owner_id == claim.owner_id) & (DailyUsage.day == today())
+    # Being told to come later is no call: a busy server must not use a job's calls up.
+    wrote = (Call.status == ANSWERED) | (Call.prompt_tokens + Call.completion_tokens > 0)
     row = session.execute(
         select(
             Batch.max_cost_usd,
             Batch.cost_usd.label("batch_spent"),
             case((Batch.max_cost_usd.is_not(None), in_batch), else_=0).label("batch_held"),
             Job.cost_usd.label("job_spent"),
-            select(func.count()).where(Call.job_id == claim.job_id).scalar_subquery().label("made"),
+            select(func.count()).where(Call.job_id == claim.job_id, wrote).scalar_subquery().label("made"),
             func.coalesce(DailyUsage.tokens, 0).label("tokens"),
             func.coalesce(DailyUsage.cost_usd, 0).label("day_spent"),
             (of_owner if daily.cost_usd else literal(Decimal(0))).label("day_held"),

@@ -173,6 +173,13 @@ def test_a_job_has_a_budget_of_its_own(database: Any, owner: str, booking: Calla
         reserve(claim)
 
 
+def refuse(database: Any, claim: Claim) -> None:
+    """Book a call that was only told to come later: it does not count as one."""
+    asked = Asked(new_id("call"), "k", "p", "server", "a/b", datetime.now(UTC))
+    with database.transaction() as session:
+        calls.record_fault(session, claim, asked, Bill(), {"code": "PROVIDER_RATE_LIMITED"})
+
+
 def test_a_job_makes_no_more_calls_than_it_may(database: Any, owner: str, booking: Callable[..., None]) -> None:
     sent = work.open_job(owner, request={"source_material": "x", "options": {"max_calls": 2}})
     claim = work.claim(sent.job_id)
@@ -180,6 +187,7 @@ def test_a_job_makes_no_more_calls_than_it_may(database: Any, owner: str, bookin
     for _ in range(2):
         assert reserve(claim)
         booking(claim, "0.01")
+        refuse(database, claim)
     with pytest.raises(StepFailed, match="made 2 calls, and max_calls is 2") as raised:
         reserve(claim)
     assert raised.value.code == "BUDGET_EXCEEDED"
