@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -15,6 +16,7 @@ from models.calls import Call
 from models.ids import new_id
 from tests.engine.processes import EXPORT, GENERATION, web, worker
 from tests.model_server import PRICE, ModelServer
+from tests.money.test_estimate import TEST_PRICE, Moody, options_of, source_of
 from tests.test_end_to_end import User
 
 BUDGET = Decimal("0.10")
@@ -103,3 +105,23 @@ def test_a_day_that_is_used_up_stops_running_work(
     assert stopped
     assert {item["error"]["code"] for item in stopped} == {"QUOTA_EXCEEDED"}
     assert limit["used_usd"] == pytest.approx(float(charged))
+
+
+def test_what_batches_cost_lies_in_what_they_were_said_to(
+    database: Any, key: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Ten batches at one time, one call in five going wrong; see `test_estimate` for a hundred of them."""
+    with Moody() as server, product(environment, tmp_path, server, MODEL_PRICES=TEST_PRICE) as url:
+        server.faults = 0.2
+        server.script = server.bad_luck()
+        user, dice = User(url, key), random.Random(1)
+        batches = [
+            user.submit([{"source_material": source_of(dice, n), "options": options_of(dice)} for n in range(2)])
+            for _ in range(10)
+        ]
+        ended = [user.finish(batch, seconds=240) for batch in batches]
+    for batch, end in zip(batches, ended, strict=True):
+        foretold = batch["estimated_cost_usd"]
+        assert foretold["low"] <= end["cost_usd"] <= foretold["max"], end
+    assert sum(end["cost_usd"] for end in ended) == pytest.approx(float(server.ledger.total))
+    assert sum(end["progress"]["completed"] for end in ended) >= 18
