@@ -17,6 +17,7 @@ SAID = (
     *("language", "genre", "tone", "setting", "user_role", "avoid", "instructions"),
     *("rating", "grounding", "point_of_view", "tense"),
 )
+OF_GREETINGS = {"point_of_view", "tense"}  # what says nothing to those who write no greetings
 CHOICES = {"rating", "grounding", "point_of_view", "tense"}
 
 
@@ -39,18 +40,23 @@ class Brief:
     facts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
-def wishes(templates: Mapping[str, str], option: Option, brief: Brief) -> str:
-    """Return the lines that tell the writer what was asked for, in the profile's words."""
+def wishes(templates: Mapping[str, str], option: Option, brief: Brief, *, greetings: bool = True) -> str:
+    """Return the lines that tell the writer what was asked for, in the profile's words.
+
+    ``greetings``: whether greetings or the like are written.
+    """
     lines = []
     if brief.name:
         lines.append(prompts.fill(templates, "say_name", {"value": brief.name}))
+    elif not brief.others:
+        lines.append(prompts.fill(templates, "say_main", {}))
     if brief.role:
         lines.append(prompts.fill(templates, "say_role", {"value": brief.role}))
     if brief.others:
         lines.append(prompts.fill(templates, "say_others", {"value": ", ".join(brief.others)}))
     for name in SAID:
         value = option(name)
-        if value:
+        if value and (greetings or name not in OF_GREETINGS):
             text = ", ".join(value) if isinstance(value, list) else str(value)
             template = f"say_{name}_{value}" if name in CHOICES else f"say_{name}"
             lines.append(prompts.fill(templates, template, {} if name in CHOICES else {"value": text}))

@@ -89,7 +89,12 @@ def wanted_fields(work: Work, brief: Brief) -> list[str]:
 def plan_prompt(work: Work, brief: Brief) -> Prompt:
     """Return the question for the private plan of a character."""
     openings = briefs.counts(work.option)["greetings"] + 1
-    slots = {"wishes": wishes(work, brief), "source": brief.source, "openings": openings, "existing": existing(brief)}
+    slots = {
+        "wishes": wishes(work, brief, greetings=False),
+        "source": brief.source,
+        "openings": openings,
+        "existing": existing(brief),
+    }
     return prompts.render(work.claim.prompts, "plan_card", slots, PLAN, {"source": brief.given})
 
 
@@ -99,7 +104,7 @@ def stage_prompt(work: Work, brief: Brief, purpose: str, names: Sequence[str], d
     written = {} if purpose in ("write_card", "write_core") else draft.fields
     slots = {
         "fields": briefs.field_rules(templates, work.option, names),
-        "wishes": wishes(work, brief),
+        "wishes": wishes(work, brief, greetings=purpose != "write_core"),
         "source": brief.source,
         "plan": f"\nThe plan of the character, for you alone:\n{plan}\n" if plan else "",
         "written": f"\nWhat is written of the card so far:\n{shown(written)}\n" if written else "",
@@ -123,9 +128,9 @@ def inputs_of(work: Work, brief: Brief, draft: Draft) -> dict[str, Any]:
     }
 
 
-def wishes(work: Work, brief: Brief) -> str:
+def wishes(work: Work, brief: Brief, *, greetings: bool = True) -> str:
     """Return the lines that say what was asked for."""
-    return briefs.wishes(work.claim.prompts, work.option, brief)
+    return briefs.wishes(work.claim.prompts, work.option, brief, greetings=greetings)
 
 
 def existing(brief: Brief) -> str:

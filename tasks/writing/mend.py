@@ -128,7 +128,9 @@ def repair_prompt(work: Work, brief: Brief, draft: Draft, field: str, faults: Se
 
 
 def _rule(work: Work, field: str) -> str:
-    return briefs.field_rules(work.claim.prompts, work.option, [field.partition("[")[0]])
+    """Return what a field has to be; one of several greetings by itself has to be what the first one is."""
+    name, place = _parts(field)
+    return briefs.field_rules(work.claim.prompts, work.option, [name if place is None else "first_mes"])
 
 
 def _ask(work: Work, brief: Brief, draft: Draft, field: str, faults: Sequence[Finding], index: int) -> Any:

@@ -57,7 +57,8 @@ def find_place(work: Work, source: str, facts: str) -> Place | None:
         return Place("", "", names)
     member = members[place]
     others = tuple(name for name in names if name != member["name"])
-    return Place(member["name"], f"{member['role']}. {member['hook']}", others)
+    said = (str(member[part]).strip().rstrip(".") for part in ("role", "hook"))
+    return Place(member["name"], " ".join(f"{part}." for part in said if part), others)
 
 
 def _ask(work: Work, source: str, facts: str, size: int) -> list[dict[str, Any]]:

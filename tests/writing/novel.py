@@ -87,6 +87,6 @@ def write_core(schema: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, 
 def repair(schema: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `repair_field`: the text without what was not in the source."""
     said = body["messages"][1]["content"]
-    current = said.split("As it stands:\n", 1)[1].split("\n\n- ", 1)[0]
+    current = said.split("The field as it stands:\n", 1)[1].split("\n\nWhat it has to be:", 1)[0]
     (field,) = schema["properties"]
     return {field: re.sub(r" \{\{char\}\} was born in 1999[^.]*\.", "", current).strip()}
