@@ -209,7 +209,10 @@ def _mentions(line: Line, source: Source) -> bool:
 def _balance(homes: dict[str, list[Line]], source: Source) -> None:
     """Move lines so that no field is empty while a neighbour has several that would do."""
     about = homes["description"]
-    _fill(about, [line for line in homes["story"] if source.is_main(line.about) and len(line.text.split()) > 7][:4])
+    told = [line for line in homes["story"] if source.is_main(line.about) and len(line.text.split()) > 7]
+    told.sort(key=lambda line: (-_telling(line, source), line.place))
+    _fill(about, told[:8], LONG_ENOUGH if len(source.lines) > MANY_LINES else ENOUGH["description"])
+    about.sort(key=lambda line: line.place)
     if not homes["personality"] and len(about) > 2:
         best = max(about[1:], key=lambda line: (_score(line, "personality", source), line.place))
         if _score(best, "personality", source) or source.code not in CUED:
@@ -224,11 +227,20 @@ def _balance(homes: dict[str, list[Line]], source: Source) -> None:
         homes[name] = [line for line in homes[name] if line not in taken]
 
 
-def _fill(about: list[Line], spare: list[Line]) -> list[Line]:
+LONG_ENOUGH, MANY_LINES = 90, 60  # words of a description from a long story; lines that make one long
+
+
+def _telling(line: Line, source: Source) -> float:
+    """How much a sentence of a story says of somebody, rather than of what happens next."""
+    shown = _score(line, "description", source) + _score(line, "personality", source)
+    return shown - 3 * bool(MOMENT.search(line.text)) - leans_on_another(line, source)
+
+
+def _fill(about: list[Line], spare: list[Line], enough: int = 40) -> list[Line]:
     """Take from ``spare`` in order until the description says enough; what was taken."""
     taken: list[Line] = []
     for line in spare:
-        if sum(max(len(one.text.split()), len(one.text) // 8) for one in about) >= ENOUGH["description"]:
+        if sum(max(len(one.text.split()), len(one.text) // 8) for one in about) >= enough:
             break
         about.append(line)
         taken.append(line)

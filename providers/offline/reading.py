@@ -214,12 +214,26 @@ def _who_speaks(text: str) -> str:
     return match[1].strip() if match and match[1].split()[0] not in {"I", "The", "A"} else "Narrator"
 
 
+TECHNICAL = re.compile(
+    r"https?://|\w_\w|\w\(\)|::|--\w|[{}<>]|\w@\w|#\d|\d\.\d|\bversion\b|\b(?:file|package|licen[sc]e|default|option)s?\b",
+    re.I,
+)
+
+
+def _is_technical(text: str) -> bool:
+    """Whether a good part of the lines are those of a manual, a licence or a list of changes."""
+    rows = [row for row in text[:20_000].split("\n") if row.strip()]
+    return len(rows) > 3 and sum(bool(TECHNICAL.search(row)) for row in rows) * 6 > len(rows)
+
+
 def is_somebody(main: str, nouns: tuple[ProperNoun, ...], parts: list[Block], text: str) -> bool:
     """Whether the text is about a living being rather than, say, a program: then notes are notes on them."""
     if any(_is_name_label(block) for block in parts):
         return True
     noun = next((one for one in nouns if main in (one.name, *one.aliases)), None)
     about = " ".join(noun.sentences) if noun else text
+    if _is_technical(text) or re.fullmatch(r"[A-Z][a-z]+(?:ed|ing)", main) or main.lower() in words("verbs"):
+        return len(PRONOUN.findall(about)) > 1
     if PRONOUN.search(about) or (noun and noun.kind == "person" and not main.isupper()):
         return True
     top = parts[0].text if parts and parts[0].kind == "heading" else ""
