@@ -7,18 +7,21 @@ Wire facts: OpenRouter's API reference (``pricing`` in decimal strings, dollars 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from providers import base
 from providers.openai import is_openrouter
 from providers.reply import storable
 
-TIMEOUT = (5, 15)  # seconds: to connect, and between two pieces of the answer
+TIMEOUT = (5, 10)  # seconds: to connect, and between two pieces of the answer
+DEADLINE_SECONDS = 30  # for all of it: upkeep has other work
 MOST_BYTES = 32 * 1024 * 1024
 MOST_MODELS = 5000
 MOST_TOKENS = 2**31 - 1
@@ -60,10 +63,8 @@ def fetch_models(base_url: str, api_key: str = "") -> list[ListedModel]:
         ):
             if response.status_code != 200:
                 raise base.Unavailable(f"The list of models came with HTTP {response.status_code}.")
-            if len(content := _read(response)) > MOST_BYTES:
-                raise base.Unavailable(f"The list of models is longer than {MOST_BYTES} bytes.")
-            reply = json.loads(content)
-    except requests.RequestException as error:
+            reply = json.loads(_read(response))
+    except (requests.RequestException, HTTPError) as error:
         raise base.Unavailable(f"The list of models cannot be had ({type(error).__name__}).") from error
     except (ValueError, RecursionError) as error:
         raise base.Unavailable("The list of models is not JSON.") from error
@@ -71,11 +72,14 @@ def fetch_models(base_url: str, api_key: str = "") -> list[ListedModel]:
 
 
 def _read(response: requests.Response) -> bytes:
+    until = time.monotonic() + DEADLINE_SECONDS
     content = bytearray()
-    for piece in response.iter_content(65536):
+    while piece := response.raw.read1(65536, decode_content=True):  # iter_content would wait for full pieces
         content += piece
         if len(content) > MOST_BYTES:
-            break
+            raise base.Unavailable(f"The list of models is longer than {MOST_BYTES} bytes.")
+        if time.monotonic() > until:
+            raise base.TimedOut(f"The list of models did not come within {DEADLINE_SECONDS} s.")
     return bytes(content)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
@@ -147,16 +147,15 @@ def _row(claim: Claim, asked: Asked, bill: Bill) -> dict[str, Any]:
 def _add_cost(session: Session, claim: Claim, bill: Bill, *, wasted: bool = False) -> None:
     """Add to the totals of batch, day and job, in this order everywhere: the batch's row is always locked first.
 
-    What the call had set aside is free again.
+    What the call had set aside is free again; what a newer attempt has set aside is not this call's.
     """
     cost = bill.cost_usd
     if cost and claim.batch_id:
         added = {"cost_usd": Batch.cost_usd + cost} | ({"wasted_usd": Batch.wasted_usd + cost} if wasted else {})
         session.execute(update(Batch).where(Batch.id == claim.batch_id).values(added))
     usage.count_call(session, claim.owner_id, bill.prompt_tokens + bill.completion_tokens, cost)
-    session.execute(
-        update(Job).where(Job.id == claim.job_id).values(cost_usd=Job.cost_usd + cost, reserved_usd=Decimal(0))
-    )
+    freed = case((Job.attempt == claim.attempt, 0), else_=Job.reserved_usd)
+    session.execute(update(Job).where(Job.id == claim.job_id).values(cost_usd=Job.cost_usd + cost, reserved_usd=freed))
 
 
 def list_faults(session: Session, job_id: str, key: str) -> list[dict[str, Any]]:

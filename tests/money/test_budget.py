@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -216,6 +217,18 @@ def test_what_was_set_aside_is_free_when_the_call_is_booked_or_the_job_let_go(
     assert not reserve(third)
     work.fail(second)
     assert reserve(third)
+
+
+def test_a_call_of_an_attempt_that_is_over_frees_nothing_of_the_next(
+    database: Any, owner: str, booking: Callable[..., None]
+) -> None:
+    list_price(database, prompt="0", completion="0.0006")
+    late, other = claims_of(owner, 2, max_cost_usd=Decimal(1))
+    with database.transaction() as session:
+        session.execute(update(Job).where(Job.id == late.job_id).values(attempt=2))
+    assert reserve(replace(late, attempt=2))
+    booking(late, "0.1")
+    assert not reserve(other)
 
 
 @pytest.fixture

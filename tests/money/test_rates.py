@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -127,6 +131,23 @@ def test_a_server_that_is_away_is_a_fault_without_its_key() -> None:
     with pytest.raises(base.Unavailable) as raised:
         fetch_models("http://127.0.0.1:1/v1", "sk-secret")
     assert "sk-secret" not in str(raised.value)
+
+
+def test_a_list_that_drips_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("providers.prices.DEADLINE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while True:
+                    connection.sendall(b" ")
+                    threading.Event().wait(0.02)
+
+        pool.submit(drip)
+        with pytest.raises(base.TimedOut):
+            fetch_models(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
 
 
 def test_what_the_server_charges_stays_exact() -> None:
