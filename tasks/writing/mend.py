@@ -21,6 +21,14 @@ from tasks.writing.grounding import ungrounded
 from tasks.writing.languages import code_of
 from tasks.writing.shapes import FIELDS, TEXT, TEXTS, object_of
 
+SLACK = 0.4  # share by which "about 200 words" may be missed
+LENGTH_RULES = {"C03", "G01"}
+WORDS = {
+    "description_words": "description",
+    "personality_words": "personality",
+    "scenario_words": "scenario",
+    "greeting_words": "first_mes",
+}
 PLACE = re.compile(r"^(\w+)(?:\[(\d+)\])?$")
 Build = Callable[[Draft], Card]
 
@@ -54,7 +62,23 @@ def thresholds(work: Work) -> dict[str, Any]:
         limits["preset"] = length
     if view := work.option("point_of_view"):
         limits["greeting"] = {**limits.get("greeting", {}), "pov": view}
+    if ranges := asked_lengths(work):
+        preset, known = limits.get("preset", "any"), limits.get("lengths", {})
+        limits["lengths"] = {**known, preset: {**known.get(preset, {}), **ranges}}
     return limits
+
+
+def asked_lengths(work: Work) -> dict[str, list[int]]:
+    """Return the words that fields may have, least and most, where an option says about how many."""
+    asked = {field: work.option(option) for option, field in WORDS.items()}
+    return {field: [int(words * (1 - SLACK)), int(words * (1 + SLACK)) + 1] for field, words in asked.items() if words}
+
+
+def rules_to_mend(work: Work) -> set[str]:
+    """Return the rules whose warnings are sent back too: the profile's, and where lengths are asked for theirs."""
+    rules = set(work.claim.config.get("repair_rules") or ())
+    measured = asked_lengths(work) or work.option("length") not in (None, "any")
+    return rules | LENGTH_RULES if measured else rules
 
 
 def field_of(finding: Finding) -> str:
@@ -72,7 +96,7 @@ def mend(work: Work, brief: Brief, draft: Draft, build: Build, index: int) -> tu
     findings = check(work, brief, card)
     asked = 0
     for round_ in range(int(work.option("repairs") or 0)):
-        faulty = fields_to_mend(findings, work.claim.config.get("repair_rules") or ())
+        faulty = fields_to_mend(findings, rules_to_mend(work))
         for field, faults in faulty.items():
             work.show(0.8, f"mending {field}")
             asked += 1

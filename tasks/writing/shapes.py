@@ -66,11 +66,3 @@ PLAN = object_of(
 )
 FACTS = list_of("facts", about=FILLED, fact=FILLED, quote=FILLED)
 ROSTER = list_of("characters", name=FILLED, role=FILLED, hook=FILLED)
-ENTRIES = list_of(
-    "entries",
-    name=FILLED,
-    keys=TEXTS,
-    content=FILLED,
-    category={"type": "string", "enum": ["place", "person", "faction", "thing", "event", "world"]},
-    constant={"type": "boolean"},
-)

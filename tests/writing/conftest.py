@@ -18,6 +18,7 @@ from models.services import characters
 from schemas.generations import CharacterCardSchema
 from tests.engine import jobs as work
 from tests.model_server import ModelServer
+from tests.model_writer import read_request
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Studio:
 
 
 def purpose_of(body: Mapping[str, Any]) -> str:
-    return str(body["response_format"]["json_schema"]["name"])
+    return read_request(body).purpose
 
 
 @pytest.fixture

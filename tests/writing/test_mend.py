@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
 
 from cards.lint import Finding
 from tasks.writing.mend import fields_to_mend
@@ -14,6 +17,16 @@ from tests.writing.conftest import Studio, purpose_of
 SOURCE = "Ondine Marsh keeps the lighthouse on Gull Rock. She is patient and dry, and her left hand is burnt."
 DECIDED = '*The lamp turns.*\n\n"You are wet," *{{char}} says. {{user}} nods and agrees to stay.* "Tea?"'
 GOOD = '*The lamp turns, and turns.*\n\n"You are wet, {{user}}," *{{char}} says.* "Do you want tea, or the truth?"'
+
+LONGER = (
+    "Ondine Marsh keeps the lighthouse on Gull Rock. She is tall, walks with her shoulders up against a wind "
+    "that is not always there, and wears oilskins that were cut for a man. A burn has drawn the skin of her "
+    "left hand tight; two of its fingers no longer close. Her hair is grey at one temple only. People in the "
+    "harbour know the sound of her boat before they see it. What she owns stands on three shelves: tide "
+    "tables, tea in a tin, a brass clock without hands. Everything else on the island belongs to the light. "
+    "She mends nets for whoever asks, pays in fish, and writes down each ship that passes, with the hour and "
+    "the weather, in a hand that nobody but she can read."
+)
 
 
 def answer(**fields: Any) -> Any:
@@ -35,6 +48,16 @@ def test_a_field_is_sent_back_alone_with_the_message_of_its_rule(studio: Studio)
     assert "leave to {{user}} what {{user}} says" in prompt
     assert DECIDED in prompt
     assert made.output["repairs"] == 1
+
+
+@pytest.mark.parametrize("options", [{"description_words": 100}, {"length": "short"}], ids=str)
+def test_a_length_that_was_asked_for_is_held(options: dict[str, Any], studio: Studio) -> None:
+    studio.server.writers["repair_field"] = answer(description=LONGER)
+    made = studio.make(SOURCE, on_errors="deliver", reasks=0, **options)
+    assert made.card is not None, made.error
+    prompts = [prompt for prompt in studio.prompts("repair_field") if "- description:" in prompt]
+    assert re.search(r"make it \d+ to 1\d\d words long", prompts[0])
+    assert 100 < len(made.card.description.split()) < 150
 
 
 def test_a_note_sends_nothing_back() -> None:
