@@ -84,9 +84,10 @@ def _written(source: Source, asked: Sequence[str], wish: Wish) -> CardTable:
     return {name: found[name] if name in found else _unknown(source) for name in asked}
 
 
-def bare_text(source: Source, path: str) -> str:
-    """A text of the writer's own for a field, with no word of the source's but the name."""
-    return write_bare(source, path)
+def bare_text(source: Source, path: str, but: str = "") -> str:
+    """A text of the writer's own for a field, with no word of the source's; one that ``but`` lacks if there is one."""
+    texts = [write_bare(source, path, turn) for turn in range(TURNS)]
+    return next((text for text in texts if text not in but), texts[0])
 
 
 def _unknown(source: Source) -> str:
@@ -117,7 +118,7 @@ def _reworded(source: Source, name: str, value: Any) -> Any:
     """What the source gives only one text for, with a sentence or a tag of the writer's own."""
     if name == "tags":
         return [*value[:-1], *(tag for tag in reversed(SPARE_TAGS) if tag not in value)][: max(4, len(value))]
-    added = bare_text(source, name)
+    added = bare_text(source, name, str(value))
     if name in ("name", "creator_notes", "system_prompt", "post_history_instructions") or added in value:
         return value
     return f"{value} {added}" if name in TEXTS else added
@@ -145,7 +146,7 @@ def repair_field(source: Source, path: str, wish: Wish) -> Any:
         if not faults:
             return value
         tries.append((faults, turn, value))
-    spare: Any = bare_text(source, path) if isinstance(current, str) else current
+    spare: Any = bare_text(source, path, str(current)) if isinstance(current, str) else current
     best = min(tries, key=lambda row: row[:2])[2] if tries else None
     return spare or best
 

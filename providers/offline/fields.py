@@ -80,7 +80,7 @@ NO_PROSE = re.compile(r"https?://|www\.|[{}<>=\\]|\w/\w+/|\$\w|\w\(\)|::|--\w|\w
 
 
 FRAGMENT = re.compile(  # a line that goes on elsewhere, or an item of a list
-    r"^\W*\(?\w{1,3}\)\s|\b(?:and|or|the|of|an?|to|by|in|with|has|have|is|are|at|but|for|on|that|which|from|its|as|into|than)[.…]?$"
+    r"^\W*\(?\w{1,3}\)\s|\b(?:and|or|the|of|an?|has been|but|its|than|such)[.…]?$"
 )
 
 
@@ -223,7 +223,7 @@ def _balance(homes: dict[str, list[Line]], source: Source) -> None:
         spare = [line for line in homes[name] if line.about not in others]
         spare = [line for line in spare if name not in ("world", "story") or not leans_on_another(line, source)]
         # What a sentence says of others is the lorebook's, unless there is nothing else to say.
-        taken = _fill(about, spare if name in ("world", "story") else spare[1:] if about else spare)
+        taken = _fill(about, spare if name in ("world", "story") else spare[2:] if about else spare)
         homes[name] = [line for line in homes[name] if line not in taken]
 
 

@@ -305,10 +305,10 @@ def turned(stock: Stock, turn: int) -> Stock:
     return Stock(wheres, scenes, props, quotes, facts, topics, people)
 
 
-def write_bare(source: Source, path: str) -> str:
-    """A text for the field at ``path`` without any word of the source's."""
+def write_bare(source: Source, path: str, turn: int = 0) -> str:
+    """A text for the field at ``path`` without any word of the source's; another one with another ``turn``."""
     table = templates(source.code)
-    seed = seed_of(source.text + path)
+    seed = seed_of(source.text + path) + turn
     if "greeting" in path or path.startswith("first_mes"):
         nothing = Stock([], [], [], [], [], [], [])
         return _in_situations(table, nothing, source, seed, 1)[0]

@@ -94,7 +94,7 @@ def read(text: str, name: str | None = None) -> Source:
     forms = _forms(main, nouns)
     if "{{char}}" in text:
         forms = ("{{char}}", *forms)
-    spotter = Spotter(nouns, forms, main, code)
+    spotter = Spotter(nouns, (*forms, *_by_title(text, forms, code)), main, code)
     about_somebody = is_somebody(main, nouns, parts, text)
     spotter.learn_genders([one for block in parts if block.kind == "prose" for one in split_sentences(block.text)])
     lines = _lines(parts, spotter, code, about_somebody)
@@ -255,6 +255,50 @@ def _forms(main: str, nouns: tuple[ProperNoun, ...]) -> tuple[str, ...]:
             break
     forms |= _real_names(forms, nouns)
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+NO_OFFICE = frozenset(
+    {
+        *(
+            "sir",
+            "lord",
+            "mr",
+            "mrs",
+            "ms",
+            "miss",
+            "dr",
+            "st",
+            "saint",
+            "herr",
+            "frau",
+            "don",
+            "doña",
+            "señor",
+            "señora",
+        ),
+        *("father", "mother", "brother", "sister", "aunt", "uncle"),
+    }
+)
+ARTICLES = {
+    "en": ("The", "the"),
+    "es": ("La", "la", "El", "el"),
+    "it": ("La", "la", "Il", "il"),
+    "fr": ("La", "la", "Le", "le"),
+}
+
+
+def _by_title(text: str, forms: tuple[str, ...], code: str) -> list[str]:
+    """ "The captain", in a text about Captain Rourke, where nobody else has that title."""
+    named = "|".join(map(re.escape, forms))
+    own = {match.lower() for match in re.findall(rf"\b([^\W\d_]+) (?:{named})\b", text)}
+    own |= {form.split()[0].lower() for form in forms if len(form.split()) > 1}
+    found = []
+    for title in own & (word_list("titles") - NO_OFFICE):
+        bearers = set(re.findall(rf"\b{title} ([A-ZÀ-Þ]\w+)", text, re.IGNORECASE)) - {"The"}
+        known = " ".join(forms).casefold()
+        if all(bearer.casefold() in known for bearer in bearers if bearer[0].isupper()):
+            found += [f"{article} {title}" for article in ARTICLES.get(code, ())]
+    return found
 
 
 def _real_names(forms: set[str], nouns: tuple[ProperNoun, ...]) -> set[str]:
