@@ -18,7 +18,8 @@ import settings
 from models import rates
 from models.rates import Rates, read_rates
 from providers import base
-from providers.prices import fetch_models, read_models
+from providers.openai import OpenAIProvider
+from providers.prices import fetch_models, read_models, server_name
 from providers.reply import read_completion, read_usage
 
 PLAIN = {"prompt": "0.000003", "completion": "0.000015", "request": "0", "image": "0.0048"}
@@ -215,3 +216,8 @@ def test_prices_that_cannot_be_used_are_named(given: str, says: str) -> None:
 def test_daily_limits_that_cannot_be_used_are_named(given: dict[str, str]) -> None:
     with pytest.raises(settings.SettingError, match=next(iter(given))):
         settings.daily(given)
+
+
+@pytest.mark.parametrize("url", ["https://openrouter.ai/api/v1", "http://127.0.0.1:1/v1", "https://api.example.com/v1"])
+def test_prices_and_calls_call_a_server_by_one_name(url: str) -> None:
+    assert server_name(url) == OpenAIProvider(url, "m").name
