@@ -70,13 +70,18 @@ def find_subjects(work: Work, task: Task) -> tuple[list[Candidate], list[Candida
 
     Of a shared book they come from the source alone and leave nobody out: each card drops its own character later.
     """
+    found, subjects = known_subjects(task)
+    return found, [*subjects, *propose(work, task, subjects)]
+
+
+def known_subjects(task: Task) -> tuple[list[Candidate], list[Candidate]]:
+    """Return all names that code finds, and those of them that get an entry, the premise ahead."""
     card = None if task.shared else task.card
     found = find_candidates(task.source, card, own=() if task.shared else task.own, known=_there(task))
     has_constant = any(entry.constant for entry in task.card.book.entries) if task.card.book else False
     constants = 0 if has_constant or task.whole else task.constants
     premise = premise_of(task.source, task.left, constants, task.categories)
-    subjects = [*premise, *chosen(found, task.left - len(premise), task.categories)]
-    return found, [*subjects, *propose(work, task, subjects)]
+    return found, [*premise, *chosen(found, task.left - len(premise), task.categories)]
 
 
 def _there(task: Task) -> list[Named]:

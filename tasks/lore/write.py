@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.base import BadOutput, Fault, Filtered, Prompt, Sampling, Truncated
+from providers.base import BadOutput, Fault, Filtered, Truncated
 from tasks import replies
 from tasks.lore import questions
 from tasks.lore.candidates import Candidate, located, shown
@@ -20,7 +20,6 @@ from tasks.lore.passages import find_mentions
 from tasks.lore.same import core, covers, is_person
 from tasks.lore.shapes import ENTRY, SUBJECTS
 from tasks.lore.task import Task
-from tasks.question import Answer
 from tasks.work import Work
 
 BEGUN, WRITTEN = 0.1, 0.75  # of the step: the subjects are known, the entries are written
@@ -70,8 +69,7 @@ def write(work: Work, task: Task, subjects: Sequence[Candidate]) -> list[Draft]:
 
     Raises the last fault when not one could be had, unless faulty cards are to be delivered.
     """
-    size = len(subjects) if task.whole else task.per_call
-    groups = [list(subjects[place : place + size]) for place in range(0, len(subjects), max(1, size))] or [[]]
+    groups = groups_of(task, subjects)
     writing = _Writing(work, task, subjects)
     for number, group in enumerate(groups):
         written = writing.write_group(number, group)
@@ -81,6 +79,12 @@ def write(work: Work, task: Task, subjects: Sequence[Candidate]) -> list[Draft]:
     if not writing.drafts and not writing.unasked and writing.faults and work.option("on_errors") != "deliver":
         raise writing.faults[-1]
     return [*writing.drafts, *writing.unasked]
+
+
+def groups_of(task: Task, subjects: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Return the subjects as they are asked for, a few to a call; one empty group where none is known."""
+    size = len(subjects) if task.whole else task.per_call
+    return [list(subjects[place : place + size]) for place in range(0, len(subjects), max(1, size))] or [[]]
 
 
 @dataclass
@@ -103,7 +107,7 @@ class _Writing:
         """Add the entries of one group, and return them; a group whose answer was cut short is asked for in halves."""
         prompt = questions.entries_prompt(self.work.claim.prompts, self.task, group, self.subjects)
         try:
-            answer = _ask_shared(self.work, prompt, self.task.sampling(self.work), number, shared=self.task.shared)
+            answer = self.work.ask_for(prompt, self.task.sampling(self.work), number, shared=self.task.shared)
         except Truncated as fault:
             if len(group) > 1:
                 middle = (len(group) + 1) // 2
@@ -151,8 +155,3 @@ def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _names(subjects: Sequence[Candidate]) -> list[str]:
     return [one.name for one in subjects]
-
-
-def _ask_shared(work: Work, prompt: Prompt, sampling: Sampling, index: int, *, shared: bool) -> Answer:
-    """Ask for the shape of the prompt; a question that all cards of the batch share is answered once for all."""
-    return work.ask_for(prompt, sampling, index, shared=shared)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,6 +132,20 @@ def fact_count(studio: Studio, options: Mapping[str, Any]) -> int:
     return len(job.output["source"]["facts"])
 
 
+def for_openrouter(studio: Studio, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The request as OpenRouter would get it: no such host is played here."""
+    from providers.ladder import RUNGS
+    from providers.learned import Lessons
+    from providers.request import body_of
+    from tasks import preview, run
+
+    config, prompts = (profiles.defaults()[part] for part in ("config", "prompts"))
+    request = CharacterCardSchema().load({"source_material": SOURCE, "options": dict(options)})
+    work = preview.rehearsed(request, config, prompts, run.provider(), datetime.now(UTC))
+    prompt, sampling = next(preview.questions(work))
+    return body_of(prompt, sampling, RUNGS[0], Lessons(), openrouter=True)
+
+
 def loss_report(studio: Studio, options: Mapping[str, Any]) -> list[str]:
     from api.results import find_made, show_made
     from models import db
@@ -156,6 +172,13 @@ TRIED: Mapping[str, tuple[Any, Probe]] = {
     "structured_output": ("json_object", in_body("response_format")),
     "reasoning_effort": ("low", in_body("reasoning_effort")),
     "stream": (False, in_body("stream")),
+    "provider_order": (["DeepInfra"], for_openrouter),
+    "provider_ignore": (["Azure"], for_openrouter),
+    "provider_sort": ("price", for_openrouter),
+    "data_collection": ("deny", for_openrouter),
+    "zero_data_retention": (True, for_openrouter),
+    "top_a": (0.2, for_openrouter),
+    "repetition_penalty": (1.1, for_openrouter),
     "temperature": (0.33, in_body("temperature")),
     "analysis_temperature": (0.07, analysis("temperature")),
     "top_p": (0.5, in_body("top_p")),
@@ -224,20 +247,13 @@ TRIED: Mapping[str, tuple[Any, Probe]] = {
     "provenance": (False, lambda studio, options: "job_id" in str(plain(studio, options))),
     "front_ends": (["agnai"], loss_report),
 }
-# Tried elsewhere, where what they need is: OpenRouter's own fields, other models, batches, files by name.
+# Tried elsewhere, where what they need is: other models, batches, files by name.
 ELSEWHERE = {
-    "fallback_models": "tests/engine/test_ledger.py",
-    "provider_order": "tests/providers",
-    "provider_ignore": "tests/providers",
-    "provider_sort": "tests/providers",
-    "data_collection": "tests/providers",
-    "zero_data_retention": "tests/providers",
-    "top_a": "tests/providers",
-    "repetition_penalty": "tests/providers",
-    "roster": "tests/writing/test_roster.py",
-    "shared_book": "tests/tasks",
-    "max_cost_usd": "tests/money",
-    "filename_pattern": "tests/test_end_to_end.py",
+    "fallback_models": "engine/test_remedies.py",
+    "roster": "writing/test_roster.py",
+    "shared_book": "tasks/test_lore_step.py",
+    "max_cost_usd": "money/test_budget.py",
+    "filename_pattern": "test_end_to_end.py",
 }
 
 
@@ -251,6 +267,8 @@ def test_every_option_is_tried() -> None:
     assert len(names) == len(OPTIONS) >= 60
     assert names == {*TRIED, *ELSEWHERE}
     assert not TRIED.keys() & ELSEWHERE.keys()
+    tests = Path(__file__).parents[1]
+    assert all(name in (tests / file).read_text("utf-8") for name, file in ELSEWHERE.items())
 
 
 @pytest.mark.parametrize("name", TRIED)

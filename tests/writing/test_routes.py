@@ -20,7 +20,10 @@ def test_preview_shows_the_messages_that_are_then_sent(studio: Studio, client: F
     assert studio.asked == [], "nobody is asked"
     studio.make(SOURCE, genre="gothic", seed=7)
     calls = answer.get_json()["calls"]
-    assert [call["purpose"] for call in calls] == [purpose_of(body) for body in studio.asked][:4]
+    stages = ["plan_card", "write_core", "write_greetings", "write_examples"]
+    assert [purpose_of(body) for body in studio.asked][:4] == stages
+    assert [call["purpose"] for call in calls][:5] == [*stages, "write_entries"]
+    assert "Write the lorebook entries" in calls[4]["messages"][1]["content"]
     assert calls[0]["messages"] == studio.asked[0]["messages"]
     sent = studio.asked[0]["response_format"]["json_schema"]["schema"]
     assert list(calls[0]["schema"]["properties"]) == list(sent["properties"])
