@@ -10,8 +10,6 @@ from typing import Any
 from providers.offline.dialogue import write_examples
 from providers.offline.fields import (
     SPARE_TAGS,
-    Sorted,
-    sort_lines,
     write_description,
     write_notes,
     write_orders,
@@ -22,6 +20,7 @@ from providers.offline.fields import (
 from providers.offline.greetings import stock_of, write_bare, write_greetings
 from providers.offline.guard import errors_in, mended
 from providers.offline.reading import Source
+from providers.offline.sorting import Sorted, sort_lines
 
 CARD = (
     *("name", "description", "personality", "scenario", "first_mes", "alternate_greetings", "mes_example", "tags"),

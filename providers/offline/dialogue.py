@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from cards.rules.wording import shared, shingles
-from providers.offline.fields import Sorted
 from providers.offline.greetings import Stock, may_be_asked, seed_of, starred, statements_of
 from providers.offline.lists import Table, count_cues, templates
 from providers.offline.notes import upper_first
 from providers.offline.prose import in_first_person, standing_alone, with_macro
 from providers.offline.reading import Line, Source
+from providers.offline.sorting import Sorted
 
 TOPICS = ("fear", "want", "dislike", "like", "speech", "habit", "past")
 BLOCKS = 3

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from cards.rules.wording import jaccard, shingles
 from cards.text import ProperNoun, language
 from cards.text_blocks import word_list
-from providers.offline.fields import Sorted, is_portrait, role_of
+from providers.offline.fields import role_of
 from providers.offline.lists import Table, count_cues, templates, words
 from providers.offline.notes import upper_first
 from providers.offline.prose import in_first_person, pronoun, standing_alone, with_determiner, with_macro
 from providers.offline.reading import FIRST, Line, Source, in_section
+from providers.offline.sorting import Sorted, is_portrait
 
 SLOT = re.compile(r"<(\w+)>")
 WHERE = re.compile(

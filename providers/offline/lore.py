@@ -9,11 +9,11 @@ from typing import Any
 from cards.rules.wording import shingles
 from cards.text import ProperNoun, estimate_tokens
 from cards.text_blocks import stop_words, word_list
-from providers.offline.fields import is_portrait, leans_on_another, reads_as_prose
 from providers.offline.guard import usable
 from providers.offline.lists import count_cues
 from providers.offline.prose import standing_alone
 from providers.offline.reading import FIRST, Line, Source
+from providers.offline.sorting import is_portrait, leans_on_another, reads_as_prose
 
 MAX_SENTENCES = 6
 MAX_TOKENS = 220

@@ -7,11 +7,12 @@ import re
 from cards.rules.distance import within
 from cards.text import ProperNoun
 from cards.text_blocks import word_list
-from providers.offline.fields import is_portrait, role_in_phrase, role_of
+from providers.offline.fields import role_in_phrase, role_of
 from providers.offline.lists import words
 from providers.offline.notes import ended, upper_first, with_article
 from providers.offline.prose import standing_alone
 from providers.offline.reading import Line, Source
+from providers.offline.sorting import is_portrait
 
 LONGEST = 220  # characters of a hook
 ALIKE = 1  # edits between two first names that would be mistaken for each other

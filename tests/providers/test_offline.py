@@ -251,7 +251,11 @@ def test_a_pronoun_that_opens_an_entry_is_turned_to_the_name() -> None:
 
 def test_entries_are_written_for_the_candidates_that_were_asked_for() -> None:
     book = entries(GALAHAD, write(GALAHAD), ["Karst", "the Order", "Atlantis", "Galahad"])
-    assert {entry["name"] for entry in book if not entry["constant"]} == {"Karst", "Order of the Ashen Vow", "Sir Galahad"}
+    assert {entry["name"] for entry in book if not entry["constant"]} == {
+        "Karst",
+        "Order of the Ashen Vow",
+        "Sir Galahad",
+    }
 
 
 def test_without_candidates_the_character_has_no_entry() -> None:
