@@ -65,14 +65,17 @@ def _written(source: Source, asked: Sequence[str], wish: Wish) -> CardTable:
     stock = stock_of(parts, source)
     count = 1 + max(0, wish.greetings) + max(0, wish.group_greetings)
     openings = write_greetings(parts, source, count, wish.turn)
+    others = openings[1:]
+    # Where the templates give fewer than are asked for, one alternate is left before the group gets its share.
+    grouped = min(max(0, wish.group_greetings), max(0, len(others) - min(1, wish.greetings)))
     texts: CardTable = {
         "name": source.name,
         "description": write_description(parts, source, wish.turn),
         "personality": write_personality(parts, source, wish.turn),
         "scenario": write_scenario(parts, source, stock.wheres, wish.turn),
         "first_mes": openings[0],
-        "alternate_greetings": openings[1 : 1 + max(0, wish.greetings)],
-        "group_only_greetings": openings[1 + max(0, wish.greetings) :],
+        "alternate_greetings": others[: len(others) - grouped],
+        "group_only_greetings": others[len(others) - grouped :],
         "tags": write_tags(source, wish.tags, wish.turn),
         "creator_notes": write_notes(source, wish.turn),
         "system_prompt": write_orders(source, "system_prompt"),
