@@ -11,17 +11,20 @@ from flask import g
 from api import intake, links, quotes
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
+from api.lint import by_item, show_lint
 from api.paging import ask_of, page_of
+from cards.lint import lint_batch
 from models import db
 from models.batches import Batch, Item
 from models.db import Session
 from models.errors import Invalid
 from models.jobs import Job
-from models.services import again, batches, stops
+from models.services import again, batches, lineup, stops
 from models.services.batches import NewBatch
 from models.services.pages import read_cursor, write_cursor
 from models.states import Status
 from schemas.generations import (
+    BatchLintSchema,
     BatchRequestSchema,
     BatchRetriedSchema,
     BatchRetrySchema,
@@ -99,6 +102,19 @@ def list_items(query: dict[str, Any], batch_id: str) -> Any:
         next_cursor = write_cursor(str(shown[-1][0].position)) if more else None
         total = batches.count_items(batch, query["status"])
         return page_of("items", show_items(session, shown), ask, total, next_cursor)
+
+
+@blueprint.get("/<batch_id>/lint")
+@blueprint.response(200, BatchLintSchema)
+def lint(batch_id: str) -> Any:
+    """Compare the cards of a batch: names, openings, traits, relationships, shared lore; and how its profiles fare.
+
+    The first 200 of them. A finding's field names the item: `item_3.first_mes`.
+    """
+    with db.transaction() as session:
+        lined = lineup.line_up(session, batches.find_batch(session, g.owner_id, batch_id))
+    findings = lint_batch([card for _, card in lined.cards], outcomes=lined.outcomes)
+    return show_lint(by_item(findings, [position for position, _ in lined.cards])) | {"compared": len(lined.cards)}
 
 
 @blueprint.post("/<batch_id>/cancel")

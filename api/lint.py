@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from cards.lint import Finding, score
@@ -17,3 +19,19 @@ def show_lint(findings: Sequence[Finding]) -> dict[str, Any]:
         "counts": {severity: counts[severity] for severity in ("E", "W", "I")},
         "findings": [finding.to_dict() for finding in findings],
     }
+
+
+def by_item(findings: Sequence[Finding], positions: Sequence[int]) -> list[Finding]:
+    """Return findings on cards of a batch with their items' names in the fields: "cards[0].name" -> "item_3.name"."""
+
+    def item(match: re.Match[str]) -> str:
+        return f"item_{positions[int(match[1])]}"
+
+    return [
+        replace(
+            finding,
+            field=re.sub(r"\bcards\[(\d+)\]", item, finding.field),
+            message=re.sub(r"\bcard (\d+)\b", item, finding.message),
+        )
+        for finding in findings
+    ]

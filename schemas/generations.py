@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates
 from cards.errors import CardError
 from cards.read import read_card
 from models.states import Priority
+from schemas.books import LintSchema
 from schemas.common import Moment, Money, Strict
 from schemas.options import OptionsSchema
 
@@ -188,6 +189,12 @@ class BatchSchema(BatchStatusSchema):
     """A batch and its first items."""
 
     items = fields.List(fields.Nested(ItemSchema))
+
+
+class BatchLintSchema(LintSchema):
+    """The cards of a batch beside each other: what is alike that should not be, and the figures of its profiles."""
+
+    compared = fields.Integer(metadata={"description": "How many cards were looked at."})
 
 
 class BatchRetrySchema(Strict):

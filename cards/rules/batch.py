@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cards.card import Card
+from cards.card import Book, Card
+from cards.entry import OWN
 from cards.rules import Fault, Limits
 from cards.rules.distance import near_pairs
 from cards.rules.wording import LONGEST, jaccard, sentences, shingles, words
@@ -174,8 +175,14 @@ def shared_lore(batch: Batch) -> Iterator[Fault]:
         yield Fault(place, message, "put it into one lorebook that the cards share")
 
 
+def _is_shared(book: Book) -> bool:
+    """Whether it is a copy of one book that cards of a batch have in common, and says so."""
+    own = book.extensions.get(OWN)
+    return isinstance(own, Mapping) and bool(own.get("shared"))
+
+
 def _lore(card: Card) -> Iterator[tuple[str, str]]:
-    for index, entry in enumerate(card.book.entries if card.book else ()):
+    for index, entry in enumerate(card.book.entries if card.book and not _is_shared(card.book) else ()):
         yield f"character_book.entries[{index}].content", entry.content[:LONGEST]
     for paragraph in paragraphs(card.description[:LONGEST]):
         yield "description", paragraph

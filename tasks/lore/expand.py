@@ -51,7 +51,7 @@ def work(work: Work) -> Book | None:
     work.show(BEGUN, f"0 of {len(subjects)} entries" if subjects else "writing entries")
     drafts = mend(work, task, _of_kinds(work, task, write(work, task, subjects)))
     book = accept(work, task, _without_own(work, task, drafts))
-    book = _noted(work, book, found)
+    book = _noted(work, _marked(work, task, book), found)
     added = (len(book.entries) if book else 0) - task.existing
     work.log("info", f"Wrote {added} lorebook entries.", shared=task.shared)
     return book
@@ -164,6 +164,20 @@ def _tell(work: Work, lost: Sequence[Loss]) -> None:
         work.log("warning", f"The entry {loss.name} is left out: {loss.why}.")
 
 
+def _marked(work: Work, task: Task, book: Book | None) -> Book | None:
+    """Return the book with a mark where cards of a batch share it: that each has a copy is then no fault (S05)."""
+    if book is None or not task.shared:
+        return book
+    shared = {"shared": work.claim.request["roster"]["key"]}
+    return replace(book, extensions={**book.extensions, OWN: {**own_of(book), **shared}})
+
+
+def own_of(book: Book) -> dict[str, Any]:
+    """Return what we keep about a book in its extensions."""
+    own = book.extensions.get(OWN)
+    return dict(own) if isinstance(own, Mapping) else {}
+
+
 def _noted(work: Work, book: Book | None, found: Sequence[Candidate]) -> Book | None:
     """Return the book with the names that come up often and have no entry noted in it (B08), and tell the job's log."""
     if book is None:
@@ -173,7 +187,6 @@ def _noted(work: Work, book: Book | None, found: Sequence[Candidate]) -> Book | 
     if not names:
         return book
     work.log("info", "Named often, and without an entry.", names=names)
-    own = book.extensions.get(OWN)
-    kept = dict(own) if isinstance(own, Mapping) else {}
+    kept = own_of(book)
     noted = list(dict.fromkeys([*kept.get("no_entry", ()), *names]))
     return replace(book, extensions={**book.extensions, OWN: {**kept, "no_entry": noted}})

@@ -105,3 +105,22 @@ def test_a_question_is_taken_over_when_its_asker_is_dead(studio: Studio, client:
         assert not shared.take(session, batch, "k", second)
         session.execute(update(Job).where(Job.id == first).values(lease_expires_at=func.now() - text("interval '1 s'")))
         assert shared.take(session, batch, "k", second)
+
+
+def test_a_batch_is_checked_across_its_cards(studio: Studio, client: FlaskClient) -> None:
+    studio.server.writers["plan_roster"] = plan_roster(novel.PEOPLE)
+    jobs = submit(studio, client, novel.novel(6_000), 3, on_errors="deliver", repairs=0)
+    for job in jobs[:2]:
+        assert studio.run(job, steps=3).status == "completed"
+    with db.transaction() as session:
+        batch = session.get_one(Job, jobs[0]).batch_id
+    answer = client.get(f"/api/v2/batch-generations/{batch}/lint")
+    assert answer.status_code == 200, answer.text
+    body = answer.get_json()
+    assert body["compared"] == 2
+    found = {(finding["rule"], finding["field"]) for finding in body["findings"]}
+    assert ("S02", "item_2.first_mes") in found, "both greetings are the tests' own"
+    assert not [field for rule, field in found if rule == "S05" and "character_book" in field], "they share one book"
+    assert any("2 of 2 cards accepted" in finding["message"] for finding in body["findings"])
+    assert "item_1" in next(finding["message"] for finding in body["findings"] if finding["rule"] == "S02")
+    assert client.get("/api/v2/batch-generations/batch_none/lint").status_code == 404
