@@ -28,6 +28,7 @@ ENDS = ".!?…。！？"
 CLOSERS = "\"'”’»)]*」』“"
 OPENERS = {"“": "”", "«": "»", "„": "“", "「": "」", "『": "』"}
 BREAK = re.compile(r"(?:[.!?…]+[\"'”’»“)\]」』*]*(?=\s))|(?:[。！？]+[」』”）]*)")
+LONGEST_WORD = 100
 INITIAL = re.compile(r"(?:^|[\s(])[^\W\d_]$")
 NEXT_WORD = re.compile(r"\s*[\"'“„«»(\[¿¡*—–-]*\s*(\w)?")
 SPEECH_TAG = re.compile(
@@ -224,19 +225,19 @@ def _quote_spans(prose: str) -> list[tuple[int, int]]:
 
 def _is_end(prose: str, start: int, match: re.Match[str]) -> bool:
     """Whether the stop at ``match`` ends a sentence rather than an abbreviation or a quotation with its tag."""
-    mark, rest = match.group(), prose[match.end() :]
+    mark, end = match.group(), match.end()
     if mark[0] in "。！？":
         # 「…。」と言った: the sentence goes on after the quotation.
-        return not (mark[-1] in "」』”" and re.match(r"[とっ,、，]", rest))
-    before = prose[start : match.start()]
+        return not (mark[-1] in "」』”" and prose[end : end + 1] in set("とっ,、，"))
+    before = prose[max(start, match.start() - LONGEST_WORD) : match.start()]  # a sentence may have no end in sight
     word = before.rsplit(None, 1)[-1].lstrip("(\"'“„«").lower() if before.strip() else ""
-    if mark == "." and (word in word_list("abbreviations") or INITIAL.search(before)):
+    if mark == "." and (word in word_list("abbreviations") or INITIAL.search(before[-2:])):
         return False
-    following = NEXT_WORD.match(rest)
+    following = NEXT_WORD.match(prose, end)
     first = following.group(1) if following else None
     if first is None:
         return True
     if first.islower():
         # An opening quotation mark after the stop starts afresh whatever its case.
         return False
-    return not (mark[-1] in CLOSERS and SPEECH_TAG.match(rest))
+    return not (mark[-1] in CLOSERS and SPEECH_TAG.match(prose, end))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -318,23 +318,43 @@ def _is_german_name(form: _Form) -> bool:
 def _merge(names: list[_Form], forms: dict[tuple[str, ...], _Form]) -> list[list[_Form]]:
     """Groups of forms that name the same: "Captain Mara Voss", "Mara", "Voss". The fullest form stands first."""
     ordered = sorted(names, key=lambda form: (-len(_core(form.tokens)), -len(form.tokens), -form.count, form.places[0]))
-    groups: list[list[_Form]] = []
+    groups = _Groups()
+    shared: list[_Form] = []
     for form in ordered:
-        home = _home(form, groups)
-        if home is None:
-            groups.append([form])
+        homes = groups.homes(form)
+        if len(homes) > 1:
+            shared.append(form)
         else:
-            home.append(form)
-    _adopt_bare(groups, forms)
-    return groups
+            groups.add(form, homes[0] if homes else None)
+    # "Miss Corvane" of two who are called so is the one who is named more often, once all their names are known.
+    for form in shared:
+        groups.add(form, max(groups.homes(form), key=lambda group: sum(other.count for other in group)))
+    _adopt_bare(groups.all, forms)
+    return groups.all
 
 
-def _home(form: _Form, groups: list[list[_Form]]) -> list[_Form] | None:
-    fitting = [group for group in groups if any(_is_short_for(form.tokens, other.tokens) for other in group)]
-    if not fitting:
-        return None
-    titled = [group for group in fitting if form.tokens[0] in group[0].tokens]
-    return max(titled or fitting, key=lambda group: sum(other.count for other in group))
+class _Groups:
+    """Groups of forms, found by their words: a short form shares at least one with the full one."""
+
+    def __init__(self) -> None:
+        self.all: list[list[_Form]] = []
+        self._by_word: dict[str, dict[int, list[_Form]]] = defaultdict(dict)
+
+    def add(self, form: _Form, group: list[_Form] | None) -> None:
+        """Put a form into a group, or into one of its own."""
+        if group is None:
+            group = []
+            self.all.append(group)
+        group.append(form)
+        for word in _folded(_core(form.tokens)):
+            self._by_word[word][id(group)] = group
+
+    def homes(self, form: _Form) -> list[list[_Form]]:
+        """Return the groups that the form may belong to."""
+        words = _folded(_core(form.tokens))
+        near = {place: group for word in words for place, group in self._by_word.get(word, {}).items()}
+        fitting = [group for group in near.values() if any(_is_short_for(form.tokens, each.tokens) for each in group)]
+        return [group for group in fitting if form.tokens[0] in group[0].tokens] or fitting
 
 
 def _adopt_bare(groups: list[list[_Form]], forms: dict[tuple[str, ...], _Form]) -> None:

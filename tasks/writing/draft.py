@@ -125,6 +125,7 @@ def inputs_of(work: Work, brief: Brief, draft: Draft) -> dict[str, Any]:
         "tag_count": counts["tag_count"],
         "card": dict(brief.card or draft.fields) or None,
         "keep": sorted(brief.kept),
+        "instruction": work.option("instructions") or "",
     }
 
 

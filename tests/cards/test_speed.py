@@ -16,6 +16,7 @@ from cards.formats import render
 from cards.lint import lint_book
 from cards.media import Media
 from cards.simulate import Message, simulate
+from cards.text import proper_nouns
 
 WORDS = [
     "harbour",
@@ -94,3 +95,15 @@ def test_200_entries_are_simulated_within_50_ms() -> None:
     lore = book(200)
     chat = [Message(name="user", text=prose(random.Random(n), 80) + f" Place {n}.") for n in range(20)]
     assert milliseconds(lambda: simulate(lore, chat)) < 50
+
+
+def test_names_of_a_long_source_on_one_line_are_found_in_two_seconds() -> None:
+    """As a web page comes out of a clipboard: no line breaks, nine hundred people, and no sentence that ends clearly."""
+    dice = random.Random(1)
+    parts = [f"{one}{other}".capitalize() for one in WORDS for other in WORDS]
+    people = [f"{dice.choice(parts)} {dice.choice(parts)}" for _ in range(900)]
+    told = " ".join(f"then {dice.choice(people)} met {dice.choice(people)} at noon." for _ in range(4200))
+    assert len(told) > 200_000
+    began = time.process_time()
+    assert len(proper_nouns(told)) > 500
+    assert time.process_time() - began < 2

@@ -164,3 +164,10 @@ def test_a_long_text_is_read_in_well_under_two_seconds() -> None:
     started = time.perf_counter()
     proper_nouns(KNIGHT * 200)
     assert time.perf_counter() - started < 2
+
+
+def test_a_surname_that_two_have_goes_to_the_one_who_is_named_more_often() -> None:
+    told = "Matthis Corvane slept. Annelie Corvane worked, and Annelie sang. “Miss Corvane,” said the man. Annelie rose."
+    nouns = {noun.name: noun.aliases for noun in proper_nouns(told)}
+    assert "Miss Corvane" in nouns["Annelie Corvane"]
+    assert "Miss Corvane" not in nouns["Matthis Corvane"]
