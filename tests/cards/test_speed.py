@@ -98,7 +98,7 @@ def test_200_entries_are_simulated_within_50_ms() -> None:
 
 
 def test_names_of_a_long_source_on_one_line_are_found_in_two_seconds() -> None:
-    """As a web page comes out of a clipboard: no line breaks, nine hundred people, and no sentence that ends clearly."""
+    """As a web page comes out of a clipboard: no line breaks, nine hundred people, hardly a clear end of a sentence."""
     dice = random.Random(1)
     parts = [f"{one}{other}".capitalize() for one in WORDS for other in WORDS]
     people = [f"{dice.choice(parts)} {dice.choice(parts)}" for _ in range(900)]
