@@ -13,6 +13,11 @@ JAPANESE_TOPIC = re.compile(r"(?:^|[。、「『\s])([一-鿿]{2,4}|[ァ-ヺー�
 CHINESE_NAMED = re.compile(r"(?:名叫|叫做|名为|叫|是)([一-鿿]{2,3})(?=[，。、是的])")
 CHINESE_SPEAKER = re.compile(r"(?:^|[。，！？“”\s])([一-鿿]{2,3})(?=(?:说|道|问|笑|是一|住在|来自|喜欢|害怕))")
 KOREAN_NAME = re.compile(r"([가-힣]{2,4})(?:은|는|이|가|의|을|를|에게|씨|님)(?=[\s,.])")
+LISTED = (
+    "ja",
+    "zh",
+    "ko",
+)  # languages whose common words are listed; of Arabic, Hebrew and Thai none are
 LABELLED = re.compile(r"(?:名前|氏名|姓名|名字|이름)\s*[:：]\s*([^\s、，。(（]+)")
 
 
@@ -24,7 +29,7 @@ def caseless_names(text: str, lines: list[str], code: str) -> list[tuple[tuple[s
     for pattern, weight in _patterns(code):
         for name in pattern.findall(text):
             votes[name] += weight
-    common = word_list(f"common_{code}")
+    common = word_list(f"common_{code}") if code in LISTED else frozenset()
     kept = {name for name, weight in votes.items() if weight > 1 and name not in common and len(name) > 1}
     groups = _grouped(kept)
     counted = [(group, sum(text.count(name) for name in group[:1]) + _bare(text, group)) for group in groups]

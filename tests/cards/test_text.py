@@ -167,7 +167,23 @@ def test_a_long_text_is_read_in_well_under_two_seconds() -> None:
 
 
 def test_a_surname_that_two_have_goes_to_the_one_who_is_named_more_often() -> None:
-    told = "Matthis Corvane slept. Annelie Corvane worked, and Annelie sang. “Miss Corvane,” said the man. Annelie rose."
+    told = (
+        "Matthis Corvane slept. Annelie Corvane worked, and Annelie sang. “Miss Corvane,” said the man. Annelie rose."
+    )
     nouns = {noun.name: noun.aliases for noun in proper_nouns(told)}
     assert "Miss Corvane" in nouns["Annelie Corvane"]
     assert "Miss Corvane" not in nouns["Matthis Corvane"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "דוד גר בירושלים. דוד אוהב את רחל.",
+        "يعيش أحمد في القاهرة. أحمد يحب ليلى.",
+        "สมชายอาศัยอยู่ในกรุงเทพ สมชายรักมานี",
+        "ש",
+    ],
+)
+def test_scripts_without_capitals_whose_names_are_not_known_can_be_read_all_the_same(text: str) -> None:
+    assert proper_nouns(text) == []
+    assert main_character(text)
