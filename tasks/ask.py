@@ -167,14 +167,14 @@ class Asker:
         try:
             completion = self.provider.complete(prompt, sampling, cancelled=self._is_to_stop, deadline=left)
         except Fault as fault:
-            self._book_refusals(asked, fault.refusals)
             self._book_fault(asked, fault, time.monotonic() - began)
+            self._book_refusals(asked, fault.refusals)
             if isinstance(fault, base.Cancelled):
                 self._check()
             raise
+        self._book_answer(asked, completion)  # first: booking frees what is set aside, which may be this call's cost
         self._book_refusals(asked, completion.refusals)
-        self._book_answer(asked, completion)
-        if (told := cut_short(prompt, completion)) is not None:
+        if not self.provider.whole and (told := cut_short(prompt, completion)) is not None:
             log.warning("prompt_cut", provider=self.provider.name, model=completion.model)
             self._tell(told)
         return completion
