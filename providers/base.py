@@ -258,9 +258,13 @@ class Cancelled(Fault):
 
 
 class BadOutput(Fault):
-    """An answer came, but not of the shape that was asked for. Asking again may help, once."""
+    """An answer came, but not of the shape that was asked for. Asking again may help, once.
+
+    ``questions`` are the keys of the ledger that hold such answers: a job that fails for them is not to get them again.
+    """
 
     code = "PROVIDER_BAD_OUTPUT"
+    questions: tuple[str, ...] = ()
 
 
 class Truncated(Fault):

@@ -32,11 +32,13 @@ def put(work: Work, prompt: Prompt, sampling: Sampling, index: int = 0, *, share
     says, from the second time on by one rung lower of the ladder; then `BadOutput` says what the last one lacked.
     """
     asked, way = prompt, sampling
+    keys: list[str] = []
     for again in range(int(work.option("reasks") or 0) + 1):
         if again > 1 and sampling.structured_output == AUTO:
             way = replace(sampling, structured_output=LOWER)
         # Each time under a key of its own: the ledger would answer the same words with the same wrong answer.
         completion = work.ask(asked, way, index * MOST_ASKS + again, shared=shared)
+        keys.append(work.key_of(asked, way, index * MOST_ASKS + again, shared=shared))
         try:
             value = replies.read_reply(completion.text, prompt.schema, completion.finish_reason)
             return Answer(value, completion, prompt)
@@ -44,6 +46,7 @@ def put(work: Work, prompt: Prompt, sampling: Sampling, index: int = 0, *, share
             last = fault
             work.log("warning", "The answer had the wrong shape.", purpose=prompt.purpose, reason=str(fault))
         asked = _asked_again(work, prompt, completion, last)
+    last.questions = tuple(keys)
     raise last
 
 

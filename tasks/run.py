@@ -19,7 +19,7 @@ from models.errors import JobCancelled, StaleAttempt
 from models.services import claims
 from models.services.claims import Claim
 from models.services.moves import Dispatch
-from providers.base import Fault, Provider
+from providers.base import BadOutput, Fault, Provider
 from providers.choose import choose
 from tasks import dispatch
 from tasks.ask import Asker
@@ -105,6 +105,9 @@ def _describe(error: Exception) -> dict[str, Any]:
     """Return a job's error: stable code, message for people, no trace and no secret. The trace goes to the log."""
     if isinstance(error, StepFailed):
         described = error.to_dict()
+    elif isinstance(error, BadOutput):
+        message = f"{error} Retry the job, which asks anew, or use another model."
+        described = {"code": error.code, "message": message, "details": {"questions": list(error.questions)}}
     elif isinstance(error, Fault):
         described = {"code": error.code, "message": str(error), "details": {}}
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models import db
@@ -11,7 +11,7 @@ from models.services import claims, prices
 from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
 from tasks import question
-from tasks.ask import Asker
+from tasks.ask import Asker, question_key
 from tasks.question import Answer
 from tasks.shared import ask_shared
 
@@ -79,9 +79,16 @@ class Work:
 
         ``shared``: other jobs of the batch put the very same question, and one answer serves all; see `ask_shared`.
         """
-        if shared:
-            return ask_shared(self.asker, prompt, sampling, index)
-        return self.asker.ask(prompt, sampling, index)
+        way = self._way(sampling, shared=shared)
+        return ask_shared(self.asker, prompt, way, index) if shared else self.asker.ask(prompt, way, index)
+
+    def key_of(self, prompt: Prompt, sampling: Sampling, index: int = 0, *, shared: bool = False) -> str:
+        """Return the key that the ledger has the answer under; arguments as of `ask`."""
+        return question_key(self.claim.step, prompt, self._way(sampling, shared=shared), index)
+
+    def _way(self, sampling: Sampling, *, shared: bool) -> Sampling:
+        """Return how to ask: what a batch shares is asked without a seed, of which each card may have its own."""
+        return replace(sampling, seed=None) if shared and self.claim.batch_id else sampling
 
     def ask_for(self, prompt: Prompt, sampling: Sampling, index: int = 0, *, shared: bool = False) -> Answer:
         """Ask until the answer has the shape of the prompt's schema; see `question.put`."""

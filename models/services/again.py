@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models.batches import Batch, Item
 from models.errors import WrongState
 from models.jobs import Job
-from models.services import moves
+from models.services import calls, moves
 from models.services.batches import find_batch
 from models.services.jobs import NewJob, find_job, insert_jobs, list_steps
 from models.services.moves import Dispatch
@@ -30,9 +30,9 @@ def retry_job(
 ) -> tuple[Job, list[Dispatch]]:
     """Open a new job with the request of an ended one; returns it with what to send.
 
-    ``options`` replace those of the request that they name. Stored answers are used again, unless ``fresh``. In a
-    batch the item points at the new job from here on, and the counters follow. Raises `NotFound`, or `WrongState`
-    when the job has not ended or was retried already.
+    ``options`` replace those of the request that they name. Stored answers are used again, unless ``fresh``, but for
+    those that the old job failed for. In a batch the item points at the new job from here on, and the counters follow.
+    Raises `NotFound`, or `WrongState` when the job has not ended or was retried already.
     """
     batch = moves.lock_batch_of(session, job_id)
     old = find_job(session, owner_id, job_id, with_request=True)
@@ -43,6 +43,9 @@ def retry_job(
             code="JOB_ALREADY_RETRIED",
             details={"retried_by": old.retried_by},
         )
+    wasted = calls.discard_answers(session, old)
+    if batch is not None and wasted:
+        batch.wasted_usd += wasted
     new_id = _clone(session, old, options or {}, fresh=fresh, request_id=request_id)
     sent = moves.mark_dispatched(session, [new_id]) if batch is None else _replace(session, batch, old, new_id)
     return find_job(session, owner_id, new_id), sent

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
@@ -90,6 +90,23 @@ def record_answer(
         _add_cost(session, claim, bill)
     elif _add_row(session, values | {"discarded": True}):
         _add_cost(session, claim, bill, wasted=True)
+
+
+def discard_answers(session: Session, job: Job) -> Decimal:
+    """Discard the answers that an ended job failed for as unusable, those of its batch that it shared included.
+
+    Returns what they had cost. Nothing happens to answers that came later: another job has asked anew since.
+    """
+    keys = (job.error or {}).get("details", {}).get("questions") or []
+    line = or_(Call.root_id == job.root_id, *([Call.batch_id == job.batch_id] if job.batch_id else []))
+    answers = (Call.key.in_(keys), Call.status == ANSWERED, Call.discarded.is_(False))
+    costs = session.scalars(
+        update(Call)
+        .where(line, *answers, Call.finished_at <= job.finished_at)
+        .values(discarded=True)
+        .returning(Call.cost_usd)
+    )
+    return sum(costs, Decimal(0))
 
 
 def record_fault(session: Session, claim: Claim, asked: Asked, bill: Bill, error: Mapping[str, Any]) -> None:

@@ -77,8 +77,16 @@ def write(work: Work, task: Task, subjects: Sequence[Candidate]) -> list[Draft]:
         if written:
             work.log("info", f"Wrote {writing.shown}.", entries=[draft.name for draft in written])
     if not writing.drafts and not writing.unasked and writing.faults and work.option("on_errors") != "deliver":
-        raise writing.faults[-1]
+        raise _last_of(writing.faults)
     return [*writing.drafts, *writing.unasked]
+
+
+def _last_of(faults: Sequence[Fault]) -> Fault:
+    """Return the last fault, with all the answers that could not be read."""
+    last = faults[-1]
+    if isinstance(last, BadOutput):
+        last.questions = tuple(key for fault in faults if isinstance(fault, BadOutput) for key in fault.questions)
+    return last
 
 
 def groups_of(task: Task, subjects: Sequence[Candidate]) -> list[list[Candidate]]:

@@ -99,7 +99,7 @@ def refuse_faulty(work: Work, best: Variant) -> None:
         raise StepFailed(
             "LINT_FAILED",
             f"The card still breaks rule {first.rule} in {first.field} ({first.message}) after {best.repaired} repairs:"
-            " retry it, allow more repairs, use another model, or set on_errors to deliver.",
+            " retry it with fresh, allow more repairs, use another model, or set on_errors to deliver.",
             details,
         )
     least = int(work.option("least_score") or 0)
