@@ -167,8 +167,8 @@ class Asker:
         try:
             completion = self.provider.complete(prompt, sampling, cancelled=self._is_to_stop, deadline=left)
         except Fault as fault:
-            self._book_fault(asked, fault, time.monotonic() - began)
             self._book_refusals(asked, fault.refusals)
+            self._book_fault(asked, fault, time.monotonic() - began)
             if isinstance(fault, base.Cancelled):
                 self._check()
             raise
