@@ -94,7 +94,7 @@ def _lore_questions(work: Work, brief: Brief) -> Iterator[tuple[Prompt, Sampling
 
 def _brief(work: Work, source: str) -> Brief:
     existing = cards.existing_card(work)
-    name = work.option("name") or (existing.name if existing else "")
+    name = cards.name_for(work, existing.name if existing else "")
     room = room_for(work, ())
     spans = [Span(0, len(source))]
     if estimate_tokens(source) > room:

@@ -98,6 +98,8 @@ def discard_answers(session: Session, job: Job) -> Decimal:
     Returns what they had cost. Nothing happens to answers that came later: another job has asked anew since.
     """
     keys = (job.error or {}).get("details", {}).get("questions") or []
+    if not keys:
+        return Decimal(0)
     line = or_(Call.root_id == job.root_id, *([Call.batch_id == job.batch_id] if job.batch_id else []))
     answers = (Call.key.in_(keys), Call.status == ANSWERED, Call.discarded.is_(False))
     costs = session.scalars(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
@@ -29,6 +29,12 @@ def existing_card(work: Work) -> Card | None:
     return read_card(given) if given else None
 
 
+def name_for(work: Work, otherwise: str = "") -> str:
+    """Return the name that was asked for, else another, as a card can bear it: files and macros are made of it."""
+    wanted = str(work.option("name") or "").strip() or otherwise.strip()
+    return safe_card_name(wanted) if wanted else ""
+
+
 def fields_of(card: Card) -> dict[str, Any]:
     """Return a card as the table of fields that writers know."""
     return {name: list(v) if isinstance(v := getattr(card, name), tuple) else v for name in FIELDS}
@@ -40,7 +46,7 @@ def build(work: Work, brief: Brief, draft: Draft) -> Card:
     base = existing_card(work) or Card(name="", creation_date=int(claim.created_at.timestamp()))
     fields = {**fields_of(base), **draft.fields}
     written = {name: _clean(name, fields[name]) for name in FIELDS if name not in brief.kept and name in fields}
-    written["tags"] = _tags(work, fields["tags"], written.get("tags", ()))
+    written["tags"] = _tags(work, base.tags, kept=True) if "tags" in brief.kept else _tags(work, fields["tags"])
     written["name"] = safe_card_name(brief.name or fields["name"])
     return replace(
         base,
@@ -84,12 +90,15 @@ def _text(name: str, value: Any) -> str:
     return text
 
 
-def _tags(work: Work, given: Any, written: Any) -> tuple[str, ...]:
-    tags = [" ".join(str(tag).split()).lower()[:LONGEST_TAG] for tag in written or given]
-    most = int(work.option("tag_count") or MOST_TAGS)
+def _tags(work: Work, tags: Iterable[Any], *, kept: bool = False) -> tuple[str, ...]:
+    """Return the tags with those of the option behind them; ``kept``: they stay as they are."""
     own = [" ".join(tag.split()).lower()[:LONGEST_TAG] for tag in work.option("tags") or []]
-    kept = [*dict.fromkeys(tag for tag in tags if tag)][:most]
-    return tuple(dict.fromkeys([*kept, *own]))[:MOST_TAGS]
+    if kept:
+        there = {str(tag).casefold() for tag in tags}
+        return (*tags, *dict.fromkeys(tag for tag in own if tag not in there))
+    plain = [" ".join(str(tag).split()).lower()[:LONGEST_TAG] for tag in tags]
+    most = int(work.option("tag_count") or MOST_TAGS)
+    return tuple(dict.fromkeys([*[*dict.fromkeys(filter(None, plain))][:most], *own]))[:MOST_TAGS]
 
 
 def changed_fields(before: Card, after: Card) -> list[str]:

@@ -26,7 +26,9 @@ def read(work: Work) -> tuple[Brief, dict[str, Any]]:
         known = facts.gather(work, source)
     shown = facts.listed(known[: int(work.option("most_facts"))])
     place = roster.find_place(work, roster_source(work, source), shown)
-    name = work.option("name") or (place.name if place else "") or (existing.name if existing else "")
+    name = cards.name_for(work, (place.name if place else "") or (existing.name if existing else ""))
+    if (asked := work.option("name")) and name != asked:
+        work.log("warning", f"The name {asked!r} cannot stand in files and macros: the character is called {name!r}.")
     chosen = facts.choose(known, name or main_character(source), int(work.option("most_facts")))
     room = room_for(work, chosen)
     spans = [Span(0, len(source))]
