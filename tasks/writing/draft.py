@@ -49,6 +49,8 @@ def write(work: Work, brief: Brief, index: int) -> Draft:
     """Return the fields of a card; ``index`` tells the variants of one card apart."""
     draft = Draft({**(brief.card or {}), **({"name": brief.name} if brief.name else {})})
     wanted = wanted_fields(work, brief)
+    if not wanted:  # all of an existing card stays: it may be given here for a lorebook only
+        return draft
     sampling = sampling_of(work, index)
     if work.provider.whole or work.option("passes") == "one":
         work.show(0.3, "writing the card")
@@ -109,8 +111,15 @@ def stage_prompt(work: Work, brief: Brief, purpose: str, names: Sequence[str], d
         "plan": f"\nThe plan of the character, for you alone:\n{plan}\n" if plan else "",
         "written": f"\nWhat is written of the card so far:\n{shown(written)}\n" if written else "",
         "existing": existing(brief) if purpose in ("write_card", "write_core") else "",
+        **first_slots(work, brief),
     }
     return prompts.render(templates, purpose, slots, fields_of(names), inputs_of(work, brief, draft))
+
+
+def first_slots(work: Work, brief: Brief) -> dict[str, Any]:
+    """Return the slots of the default profile's first version alone: its jobs may still wait, or be retried."""
+    name = prompts.fill(work.claim.prompts, "say_name", {"value": brief.name}) if brief.name else ""
+    return {"name_rule": f" {name}".rstrip(), "greetings": briefs.counts(work.option)["greetings"]}
 
 
 def inputs_of(work: Work, brief: Brief, draft: Draft) -> dict[str, Any]:
