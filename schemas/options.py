@@ -25,6 +25,7 @@ WRITTEN_FIELDS = (
     "scenario",
     "first_mes",
     "alternate_greetings",
+    "group_only_greetings",
     "mes_example",
     "tags",
     "creator_notes",

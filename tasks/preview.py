@@ -64,6 +64,8 @@ def _fact_questions(work: Work, source: str) -> Iterator[tuple[Prompt, Sampling]
 
 def _card_questions(work: Work, brief: Brief) -> Iterator[tuple[Prompt, Sampling]]:
     wanted = draft.wanted_fields(work, brief)
+    if not wanted:
+        return
     if work.provider.whole or work.option("passes") == "one":
         yield draft.stage_prompt(work, brief, "write_card", wanted, Draft(), ""), work.sampling()
         return

@@ -10,6 +10,7 @@ from cards.v3 import to_v3
 from tasks.writing.shapes import FIELDS
 
 WISH = "Write {fields} anew, different from what stands there now."
+COUNTED = {"alternate_greetings": "alternate_greetings", "group_only_greetings": "group_greetings"}
 
 
 def request_for(
@@ -19,21 +20,25 @@ def request_for(
 
     ``source`` is what the card was made from; a card that came from outside is its own source.
     """
-    wish = " ".join(part for part in (WISH.format(fields=", ".join(fields)), instruction.strip()) if part)
-    said = "\n\n".join(text for text in (card.description, card.personality, card.scenario) if text.strip())
+    told = (WISH.format(fields=", ".join(fields)), instruction.strip(), str(options.get("instructions") or "").strip())
+    # What is to be written anew is wanted, whatever the options or the profile say of it.
     wanted = {name: True for name in ("system_prompt", "post_history_instructions") if name in fields}
-    counted = (("alternate_greetings", "alternate_greetings"), ("group_only_greetings", "group_greetings"))
-    greetings = {option: max(1, len(getattr(card, field))) for field, option in counted if field in fields}
+    greetings = {
+        option: options.get(option) or max(1, len(getattr(card, field)))
+        for field, option in COUNTED.items()
+        if field in fields
+    }
+    said = "\n\n".join(text for text in (card.description, card.personality, card.scenario) if text.strip())
     return {
         "source_material": source or said or card.name,
         "character_card": to_v3(card),
         "options": {
+            **options,
             **wanted,
             **greetings,
-            **options,
             "keep": [name for name in FIELDS if name not in fields and name != "name"],
             "name": card.name,
-            "instructions": wish,
+            "instructions": " ".join(filter(None, told)),
             "include_book": False,
         },
         "regenerate": {"character_id": character_id, "fields": list(fields)},

@@ -36,7 +36,7 @@ Build = Callable[[Draft], Card]
 def check(work: Work, brief: Brief, card: Card) -> list[Finding]:
     """Return the findings on the fields that were written; raises `StepFailed` for a profile's unusable thresholds.
 
-    Fields that had to stay as they are may be as they are, and what no writer writes of an existing card as well.
+    What is not written of an existing card may be as it is.
     """
     try:
         found = lint_card(
@@ -50,9 +50,10 @@ def check(work: Work, brief: Brief, card: Card) -> list[Finding]:
         raise StepFailed("VALIDATION_ERROR", f"The profile's thresholds for lint cannot be used: {error}") from error
     if work.option("grounding") == "strict":
         found += ungrounded(card, brief.given, work.option("rules_off") or ())
-    given = {"name"} if brief.card is not None and not work.option("name") else set()
-    written = [finding for finding in found if field_of(finding) not in brief.kept | given]
-    return written if brief.card is None else [finding for finding in written if field_of(finding) in FIELDS]
+    if brief.card is None:
+        return found
+    written = drafts.wanted_fields(work, brief)
+    return [finding for finding in found if field_of(finding) in written]
 
 
 def thresholds(work: Work) -> dict[str, Any]:
