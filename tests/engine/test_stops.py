@@ -137,7 +137,7 @@ def test_a_retried_item_points_at_its_new_job_and_the_counters_follow(
     with database.transaction() as session:
         assert session.scalar(select(Item.job_id).where(Item.position == 1)) == new_id
         row = session.get_one(Job, new_id)
-        assert row.request["options"] == {"creator": "me"}
+        assert row.request["options"] == {"passes": "one", "creator": "me"}, "what is not named stays"
         assert row.root_id == job_id
     work.run(new_id)
     assert work.counts(batch_id)["completed"] == 2
