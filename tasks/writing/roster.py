@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cards.rules.distance import within
+from cards.card import Card
+from cards.rules import LIMITS, batch
 from providers.base import Prompt
 from tasks import prompts
 from tasks.work import Work
 from tasks.writing.shapes import ROSTER
 
-TOO_ALIKE = 1  # edits between two names
+MOST_MEMBERS = 100  # that one answer has room for; further cards of the same source have no place
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,24 @@ class Place:
 
 
 def mark(requests: Sequence[dict[str, Any]]) -> None:
-    """Mark the requests of a batch that share a source: ``roster = {key, place, size}``, place from 0.
+    """Mark the requests of a batch that share a source: ``roster = {key, place, size, taken}``, place from 0.
 
-    Not those that say who the character is (by a name or a card), nor those that want no roster.
+    Not those that say who the character is (by a name or a card), nor those that want no roster. ``taken`` are the
+    names that others of the batch ask for.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
+    taken: dict[str, list[str]] = {}
     for request in requests:
         options = request.get("options") or {}
-        if options.get("name") or request.get("character_card") or options.get("roster") == "never":
-            continue
-        groups.setdefault(hashlib.sha256(request["source_material"].encode()).hexdigest(), []).append(request)
+        key = hashlib.sha256(request["source_material"].encode()).hexdigest()
+        if options.get("name"):
+            taken.setdefault(key, []).append(options["name"])
+        elif not request.get("character_card") and options.get("roster") != "never":
+            groups.setdefault(key, []).append(request)
     for key, group in groups.items():
+        names = list(dict.fromkeys(taken.get(key, ())))[:MOST_MEMBERS]
         for place, request in enumerate(group if len(group) > 1 else ()):
-            request["roster"] = {"key": key[:16], "place": place, "size": len(group)}
+            request["roster"] = {"key": key[:16], "place": place, "size": len(group), "taken": names}
 
 
 def find_place(work: Work, source: str, facts: str) -> Place | None:
@@ -50,8 +56,9 @@ def find_place(work: Work, source: str, facts: str) -> Place | None:
     if not marked or work.option("roster") == "never":
         return None
     size, place = int(marked["size"]), int(marked["place"])
-    members = _ask(work, source, facts, size)
-    names = tuple(member["name"] for member in members)
+    taken = tuple(marked.get("taken") or ())
+    members = _ask(work, source, facts, min(size, MOST_MEMBERS), taken)
+    names = (*taken, *(member["name"] for member in members))
     if place >= len(members):
         work.log("warning", f"The source gives {len(members)} characters for {size} cards.", names=list(names))
         return Place("", "", names)
@@ -61,15 +68,17 @@ def find_place(work: Work, source: str, facts: str) -> Place | None:
     return Place(member["name"], " ".join(f"{part}." for part in said if part), others)
 
 
-def _ask(work: Work, source: str, facts: str, size: int) -> list[dict[str, Any]]:
+def _ask(work: Work, source: str, facts: str, size: int, taken: Sequence[str]) -> list[dict[str, Any]]:
     """Ask for the roster, and once more if names are missing or too alike; one job of the batch asks for all."""
-    prompt = roster_prompt(work.claim.prompts, source, facts, size, "")
-    members = distinct(work.ask_for(prompt, work.sampling(analysis=True), 0, shared=True).value["characters"])
+    problem = f"\nNot these, who have cards already: {', '.join(taken)}." if taken else ""
+    prompt = roster_prompt(work.claim.prompts, source, facts, size, problem)
+    answer = work.ask_for(prompt, work.sampling(analysis=True), 0, shared=True)
+    members = distinct(answer.value["characters"], taken)
     if len(members) < size and not work.provider.whole:
-        problem = f"\nNot enough: only {len(members)} of {size} had names of their own. Name others as well."
+        problem += f"\nNot enough: only {len(members)} of {size} had names of their own. Name others as well."
         prompt = roster_prompt(work.claim.prompts, source, facts, size, problem)
         more = work.ask_for(prompt, work.sampling(analysis=True), 1, shared=True).value["characters"]
-        members = distinct([*members, *more])
+        members = distinct([*members, *more], taken)
     return members[:size]
 
 
@@ -79,16 +88,16 @@ def roster_prompt(templates: Mapping[str, str], source: str, facts: str, size: i
     return prompts.render(templates, "plan_roster", slots, ROSTER, {"source": source, "size": size})
 
 
-def distinct(members: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the members without those whose name another one before has, or nearly has (S01)."""
+def distinct(members: Sequence[Mapping[str, Any]], taken: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the members without those whose name another one before has, or nearly has (S01), or that is taken."""
     kept: list[dict[str, Any]] = []
     for member in members:
         name = " ".join(str(member["name"]).split())
-        if name and not any(_alike(name, other["name"]) for other in kept):
+        if name and not any(_alike(other, name) for other in (*taken, *(one["name"] for one in kept))):
             kept.append({**member, "name": name})
     return kept
 
 
 def _alike(one: str, other: str) -> bool:
-    first, second = one.casefold(), other.casefold()
-    return first == second or first.split()[0] == second.split()[0] or within(first, second, TOO_ALIKE)
+    pair = batch.Batch(cards=(Card(name=one), Card(name=other)), limits=LIMITS)
+    return any(fault.severity != "W" for fault in batch.names(pair))

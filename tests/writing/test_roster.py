@@ -13,7 +13,7 @@ from models import db
 from models.jobs import Job
 from models.services import shared
 from models.shared import SharedQuestion
-from tasks.writing.roster import distinct, mark
+from tasks.writing.roster import MOST_MEMBERS, distinct, mark
 from tests.writing import novel
 from tests.writing.conftest import Made, Studio, purpose_of
 
@@ -32,6 +32,38 @@ def test_requests_of_one_source_get_a_place_each() -> None:
 def test_names_that_are_too_alike_are_one() -> None:
     members = [{"name": name} for name in ("Bram Tolliver", "bram  tolliver", "Bram Rook", "Petra", "Petro", "Ysolde")]
     assert [member["name"] for member in distinct(members)] == ["Bram Tolliver", "Petra", "Ysolde"]
+
+
+def test_what_is_short_or_shared_by_custom_makes_no_two_names_alike() -> None:
+    for names in (("李明", "李华", "王芳"), ("Lord Vael", "Lord Marcus", "Captain Ann"), ("Ann", "Ian")):
+        assert [member["name"] for member in distinct([{"name": name} for name in names])] == list(names)
+
+
+def test_a_name_that_another_item_asks_for_is_taken() -> None:
+    wanted = [request("a"), request("a"), request("a", name="Bram"), request("b", name="Petra")]
+    mark(wanted)
+    assert wanted[0]["roster"]["taken"] == ["Bram"]
+    assert [member["name"] for member in distinct([{"name": "bram"}, {"name": "Ysolde"}], ["Bram"])] == ["Ysolde"]
+
+
+def test_a_roster_leaves_out_whom_an_item_names(studio: Studio, client: FlaskClient) -> None:
+    studio.server.writers["plan_roster"] = plan_roster(novel.PEOPLE)
+    first, second, third = novel.PEOPLE[:3]
+    generations = [request("They keep a lamp."), request("They keep a lamp."), request("They keep a lamp.", name=first)]
+    answer = client.post("/api/v2/batch-generations", json={"generations": generations})
+    with db.transaction() as session:
+        batch = Job.batch_id == answer.get_json()["batch_id"]
+        jobs = list(session.scalars(select(Job.id).where(batch).order_by(Job.position)))
+    made = [studio.run(job) for job in jobs]
+    assert [one.card.name if one.card else one.error for one in made] == [second, third, first]
+    assert f"Not these, who have cards already: {first}." in studio.prompts("plan_roster")[0]
+
+
+def test_no_roster_is_longer_than_an_answer_has_room_for(studio: Studio, client: FlaskClient) -> None:
+    studio.server.writers["plan_roster"] = plan_roster(novel.PEOPLE)
+    jobs = submit(studio, client, "They keep a lamp.", MOST_MEMBERS + 1)
+    assert studio.run(jobs[-1]).card is not None
+    assert f"{MOST_MEMBERS} cards are to be made" in studio.prompts("plan_roster")[0]
 
 
 def plan_roster(names: tuple[str, ...]) -> Any:
