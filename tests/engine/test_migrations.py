@@ -49,6 +49,45 @@ def test_the_migrated_schema_is_that_of_the_tables(empty: tuple[Engine, str]) ->
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
+OF_BEFORE = (
+    "INSERT INTO owners (id, name) VALUES ('o', 'o')",
+    "INSERT INTO profiles (id, name, version) VALUES ('p', 'p', 1)",
+    "INSERT INTO profile_versions (profile_id, version) VALUES ('p', 1)",
+    "INSERT INTO batches (id, owner_id, max_concurrent, continue_on_error, total, queued, completed) "
+    "VALUES ('b', 'o', 1, true, 1, 0, 1)",
+    "INSERT INTO jobs (id, root_id, owner_id, kind, profile_id, profile_version, batch_id, status) "
+    "VALUES ('j', 'j', 'o', 'character_card', 'p', 1, 'b', 'completed')",
+    "INSERT INTO characters (id, owner_id, job_id, name) VALUES ('c', 'o', 'j', 'Ondine')",
+    *(
+        "INSERT INTO calls (id, owner_id, job_id, root_id, batch_id, step, attempt, purpose, key, provider, model, "
+        "status, started_at, finished_at, prompt_tokens, cost_usd) "
+        f"VALUES ('{status}', 'o', 'j', 'j', 'b', 's', 1, 'p', '{status}', 'x', 'm', '{status}', now(), "
+        f"'2026-11-2{day} 23:30+00', 7, 0.25)"
+        for day, status in ((1, "completed"), (2, "failed"))
+    ),
+)
+
+
+def test_money_and_characters_of_before_are_counted(empty: tuple[Engine, str]) -> None:
+    engine, _ = empty
+    runner.upgrade(engine, "0002")
+    with engine.begin() as connection:
+        for statement in OF_BEFORE:
+            connection.execute(text(statement))
+    runner.upgrade(engine)
+    with engine.begin() as connection:
+        days = connection.execute(text("SELECT day::text, requests, tokens, cost_usd FROM daily_usage ORDER BY day"))
+        assert [(row[0], row[1], row[2], float(row[3])) for row in days] == [
+            ("2026-11-21", 1, 7, 0.25),
+            ("2026-11-22", 1, 7, 0.25),
+        ]
+        assert float(connection.scalar(text("SELECT wasted_usd FROM batches")) or 0) == 0.25
+        assert connection.scalar(text("SELECT character_id FROM jobs")) == "c"
+        assert set(connection.scalars(text("SELECT asked_model FROM calls"))) == {"m"}
+    runner.downgrade(engine, "0002")
+    runner.upgrade(engine)
+
+
 def test_the_code_names_the_newest_migration() -> None:
     assert runner.head() == db.SCHEMA_HEAD
 
