@@ -9,6 +9,7 @@ from typing import Any
 from flask import g
 
 from api import intake, links, quotes
+from api.auth import needs
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.lint import by_item, show_lint
@@ -65,6 +66,7 @@ def create(body: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/estimate")
+@needs("read")
 @blueprint.arguments(BatchRequestSchema)
 @blueprint.response(200, BatchEstimateSchema)
 def estimate(body: dict[str, Any]) -> Any:

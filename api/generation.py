@@ -8,6 +8,7 @@ from typing import Any
 from flask import g
 
 from api import intake, quotes
+from api.auth import needs
 from api.idempotency import Answer, answer_once
 from api.jobs import accept
 from api.json import Blueprint
@@ -39,6 +40,7 @@ def generate(body: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/estimate")
+@needs("read")
 @blueprint.arguments(SingleSchema)
 @blueprint.response(200, SingleEstimateSchema)
 def estimate(body: dict[str, Any]) -> Any:
@@ -49,6 +51,7 @@ def estimate(body: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/preview")
+@needs("read")
 @blueprint.arguments(SingleSchema)
 @blueprint.response(200, PreviewSchema)
 def preview(body: dict[str, Any]) -> Any:

@@ -62,6 +62,10 @@ def test_a_key_may_do_what_its_scopes_say(app: Flask, database: Any, owner: str)
     for method, path in (("POST", BATCHES), ("GET", "/api/v2/keys")):
         answer = client.open(path, method=method, json={} if method == "POST" else None)
         assert (answer.status_code, answer.json["error"]) == (403, "FORBIDDEN")
+    asked = {"source_material": "Ondine keeps a lamp."}
+    for path in ("/api/v2/generation/estimate", "/api/v2/generation/preview"):
+        assert client.post(path, json=asked).status_code == 200, "it changes nothing"
+    assert client.post(f"{BATCHES}/estimate", json={"generations": [asked]}).status_code == 200
 
 
 def test_keys_are_stored_hashed_and_shown_once(client: FlaskClient, database: Any) -> None:
