@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,7 +72,9 @@ class Given:
 
 
 def _plain(figure: str) -> str:
-    return figure.replace(",", "").replace(".", "").lstrip("0") or "0"
+    """Return a number without separators, in the digits of ASCII: Arabic and Devanagari have their own."""
+    digits = "".join(letter if letter in ".," else str(unicodedata.decimal(letter)) for letter in figure)
+    return digits.replace(",", "").replace(".", "").lstrip("0") or "0"
 
 
 def strangers(content: str, given: Given) -> list[str]:

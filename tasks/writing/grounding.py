@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 from cards.card import Card
 from cards.lint import Finding
 from cards.rules import Severity
-from cards.text import proper_nouns, sentences
+from cards.text import proper_nouns
+from tasks.lore.grounding import Given
 
 RULE = "C11"
 LEAST_WORDS = 120  # of source: with less, a writer has to add names and figures of its own
@@ -26,9 +27,10 @@ def ungrounded(card: Card, source: str, off: Collection[str]) -> list[Finding]:
         return []
     folded = f"{source}\n{card.name}".casefold()
     words = {word.casefold() for word in WORD.findall(folded)}
+    told = Given((source,))
     found: list[Finding] = []
     for field, text in _texts(card):
-        figures = [match for match in FIGURE.finditer(text) if not _has_figure(source, match.group())]
+        figures = [match for match in FIGURE.finditer(text) if not told.has_figure(match.group())]
         if figures:
             said = ", ".join(match.group() for match in figures[:5])
             fix = "use the figures of the source, or none"
@@ -49,20 +51,6 @@ def strange_names(text: str, known: Collection[str]) -> list[str]:
     nouns = [noun.name for noun in proper_nouns(text)]
     strange = [name for name in nouns if not any(word.casefold() in known for word in WORD.findall(name))]
     return [name for name in strange if re.search(rf"[\w,;] (?:\w+[ '’]s? )?{re.escape(name)}\b", text)]
-
-
-def without_figures(text: str, source: str) -> str:
-    """Return the text without the sentences that hold a figure which the source does not have."""
-    kept = [
-        sentence
-        for sentence in sentences(text)
-        if all(_has_figure(source, match.group()) for match in FIGURE.finditer(sentence))
-    ]
-    return " ".join(kept)
-
-
-def _has_figure(source: str, figure: str) -> bool:
-    return bool(re.search(rf"(?<!\d){re.escape(figure)}(?!\d)", source))
 
 
 def _texts(card: Card) -> Iterator[tuple[str, str]]:

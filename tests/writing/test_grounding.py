@@ -39,3 +39,13 @@ def test_a_figure_is_an_error_where_facts_are_told_and_a_warning_elsewhere() -> 
     assert found["first_mes"].severity == "W"
     assert ungrounded(card, SOURCE, ("C11",)) == []
     assert ungrounded(card, "Ondine keeps a lamp.", ()) == [], "notes leave the writer to invent"
+
+
+@pytest.mark.parametrize(
+    ("told", "written"),
+    [("forty-two years", "42 years"), ("twelve ships", "12 ships"), ("عمرها ٤٥", "She is 45."), ("45", "عمرها ٤٥")],
+)
+def test_a_figure_may_be_in_words_or_in_other_digits(told: str, written: str) -> None:
+    source = f"{told}. {SOURCE}"
+    assert ungrounded(Card(name="Ondine", description=written), source, ()) == []
+    assert ungrounded(Card(name="Ondine", description=f"{written} 97"), source, ()) != []
