@@ -18,13 +18,15 @@ class Prompt:
 
     ``purpose`` names the question (``write_card``, ``write_entries``, ``repair_card``); ``messages`` are chat
     messages (``role``, ``content``); ``schema`` is the JSON Schema of the reply; ``inputs`` are the values the
-    messages were rendered from, for providers that are no language models and read those instead.
+    messages were rendered from, for providers that are no language models and read those instead. ``name`` is what the
+    ledger knows a question by that is one and the same however it is worded; "": by what is asked, and how.
     """
 
     purpose: str
     messages: tuple[Mapping[str, str], ...]
     schema: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def sha256(self) -> str:

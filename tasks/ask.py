@@ -217,7 +217,12 @@ class Asker:
 
 
 def question_key(step: str, prompt: Prompt, sampling: Sampling, index: int) -> str:
-    """Return the key of a question: the same for the same question, whichever attempt asks it."""
+    """Return the key of a question: the same for the same question, whichever attempt asks it.
+
+    One that has a ``name`` is the same however it is worded, and whoever is asked.
+    """
+    if prompt.name:
+        return f"{step}:{prompt.purpose}:{index}:{prompt.name}"
     asked = {
         "messages": [dict(message) for message in prompt.messages],
         "schema": prompt.schema,

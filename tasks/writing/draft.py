@@ -19,6 +19,7 @@ from tasks.writing import brief as briefs
 from tasks.writing.brief import Brief
 from tasks.writing.shapes import CORE, EXAMPLES, FIELDS, GREETINGS, PLAN, fields_of
 
+MOST_SEEDS = 2**31  # the option goes up to one less, and so do servers
 STAGES: Mapping[str, Sequence[str]] = {
     "write_core": CORE,
     "write_greetings": GREETINGS,
@@ -73,7 +74,7 @@ def write(work: Work, brief: Brief, index: int) -> Draft:
 def sampling_of(work: Work, index: int) -> Sampling:
     """Return how to ask for a variant: one that has a seed gets another for each."""
     sampling = work.sampling()
-    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + index)
+    return sampling if sampling.seed is None else replace(sampling, seed=(sampling.seed + index) % MOST_SEEDS)
 
 
 def wanted_fields(work: Work, brief: Brief) -> list[str]:

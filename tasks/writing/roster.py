@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cards.card import Card
@@ -57,7 +57,7 @@ def find_place(work: Work, source: str, facts: str) -> Place | None:
         return None
     size, place = int(marked["size"]), int(marked["place"])
     taken = tuple(marked.get("taken") or ())
-    members = _ask(work, source, facts, min(size, MOST_MEMBERS), taken)
+    members = _ask(work, source, facts, min(size, MOST_MEMBERS), taken, str(marked["key"]))
     names = (*taken, *(member["name"] for member in members))
     if place >= len(members):
         work.log("warning", f"The source gives {len(members)} characters for {size} cards.", names=list(names))
@@ -68,15 +68,18 @@ def find_place(work: Work, source: str, facts: str) -> Place | None:
     return Place(member["name"], " ".join(f"{part}." for part in said if part), others)
 
 
-def _ask(work: Work, source: str, facts: str, size: int, taken: Sequence[str]) -> list[dict[str, Any]]:
-    """Ask for the roster, and once more if names are missing or too alike; one job of the batch asks for all."""
+def _ask(work: Work, source: str, facts: str, size: int, taken: Sequence[str], name: str) -> list[dict[str, Any]]:
+    """Ask for the roster, and once more if names are missing or too alike; one job of the batch asks for all.
+
+    A batch has one roster of a source, ``name``, whatever the options of its items: else two could be one character.
+    """
     problem = f"\nNot these, who have cards already: {', '.join(taken)}." if taken else ""
-    prompt = roster_prompt(work.claim.prompts, source, facts, size, problem)
+    prompt = replace(roster_prompt(work.claim.prompts, source, facts, size, problem), name=name)
     answer = work.ask_for(prompt, work.sampling(analysis=True), 0, shared=True)
     members = distinct(answer.value["characters"], taken)
     if len(members) < size and not work.provider.whole:
         problem += f"\nNot enough: only {len(members)} of {size} had names of their own. Name others as well."
-        prompt = roster_prompt(work.claim.prompts, source, facts, size, problem)
+        prompt = replace(roster_prompt(work.claim.prompts, source, facts, size, problem), name=name)
         more = work.ask_for(prompt, work.sampling(analysis=True), 1, shared=True).value["characters"]
         members = distinct([*members, *more], taken)
     return members[:size]

@@ -82,6 +82,20 @@ def test_only_the_answers_of_the_retried_job_are_discarded(studio: Studio, clien
         assert set(session.scalars(select(Call.job_id).where(Call.discarded))) == {jobs[0]}
 
 
+def test_a_retry_with_another_model_keeps_its_place_in_the_roster(studio: Studio, client: FlaskClient) -> None:
+    studio.server.writers["plan_roster"] = plan_roster(("Ondine Marsh", "Bram Tolliver"))
+    first, second = submit(client, {}, {"model": "test/third", "context_tokens": 8000})
+    assert {each.card.name for each in run_all(studio, [first]) if each.card} == {"Ondine Marsh"}
+    studio.server.writers["plan_roster"] = plan_roster(("Bram Tolliver", "Ondine Marsh"))
+    studio.server.writers["write_core"] = broken
+    assert studio.run(second).status == "failed"
+    del studio.server.writers["write_core"]
+    made = studio.run(retry(client, second, options={"model": "test/other"}))
+    assert made.card is not None
+    assert made.card.name == "Bram Tolliver"
+    assert asked(studio, "plan_roster") == 1
+
+
 def test_cards_that_have_a_seed_of_their_own_share_a_roster_all_the_same(studio: Studio, client: FlaskClient) -> None:
     studio.server.writers["plan_roster"] = plan_roster(("Ondine Marsh", "Bram Tolliver"))
     made = run_all(studio, submit(client, {"seed": 1}, {"seed": 2}))
