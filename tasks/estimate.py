@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from cards.rules import LIMITS
@@ -81,7 +82,7 @@ class Asked:
         """Whether the card is written part by part."""
         return not self.whole and self.option("passes") != "one"
 
-    @property
+    @cached_property
     def parts(self) -> Range:
         """In how many parts the source is read for facts; none where facts are not gathered."""
         wanted, chunk = self.option("facts"), self.number("chunk_tokens") or 6000
@@ -92,7 +93,7 @@ class Asked:
             low, expected, most = (parts if parts > 1 else 0 for parts in (low, expected, 2 * most - 1))
         return Range(low, expected, max(most, expected) * 2)  # parts end between paragraphs, and may be shorter
 
-    @property
+    @cached_property
     def shown(self) -> Range:
         """How much of the source stands in a prompt, facts from it included."""
         if self.whole:
