@@ -16,7 +16,7 @@ import logs
 import settings
 from models import db
 from models.errors import JobCancelled, StaleAttempt
-from models.services import claims
+from models.services import claims, repair
 from models.services.claims import Claim
 from models.services.moves import Dispatch
 from providers.base import BadOutput, Fault, Provider
@@ -70,7 +70,20 @@ def _run_claimed(claim: Claim, outputs: Mapping[str, Any], heart: Heart) -> bool
         return False
     log.info("step_done")
     dispatch.send(following)
+    if claim.attempt >= settings.engine().max_attempts:
+        _send_suspects()
     return True
+
+
+def _send_suspects() -> None:
+    """Let other suspects go on now that this one is through; what fails here, upkeep does ten seconds later."""
+    try:
+        with db.transaction() as session:
+            found = repair.find_suspects(session)
+    except db.Trouble as error:
+        log.warning("suspects_not_sent", reason=type(error).__name__)
+        return
+    dispatch.send(found)
 
 
 def _save(session: db.Session, step: Step, work: Work, result: Any) -> list[Dispatch]:

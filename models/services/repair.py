@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 import settings
@@ -106,16 +106,29 @@ def _end(session: Session, job: Any, after: Status, error: Mapping[str, Any]) ->
 
 
 def find_suspects(session: Session) -> list[Dispatch]:
-    """Send half of the suspects that wait, once none of the last half is still under way."""
+    """Send half of the suspects that wait, once none of the last half is still in the step that its worker died in.
+
+    Whoever has come through that step has not killed anybody by it. Upkeep looks, and each worker that brings a suspect
+    through: with a tick for each half, the last of many would wait for a minute.
+    """
     suspect = and_(Job.status == Status.PROCESSING, Job.attempt >= _most())
     waits = and_(suspect, Job.lease_owner.is_(None), Job.waiting_until.is_not(None))
     waiting = _count(session, waits)
-    if not waiting or _count(session, suspect) > waiting:
+    if not waiting or _count(session, and_(suspect, ~waits, _is_in_a_lost_step())):
         return []
     # Those that were lost the least often first: who is left in the end is lost alone.
     most_trusted = select(Job.id).where(waits).order_by(Job.attempt, Job.id)
     half = most_trusted.limit((waiting + 1) // 2).with_for_update(skip_locked=True)
     return _send_next(session, half)
+
+
+def _is_in_a_lost_step() -> ColumnElement[bool]:
+    """Whether the job's open step was begun before: it is to be begun again, or runs for another time."""
+    again = or_(
+        and_(Step.status == Status.QUEUED, Step.attempts >= 1),
+        and_(Step.status == Status.PROCESSING, Step.attempts >= 2),
+    )
+    return exists().where(Step.job_id == Job.id, again)
 
 
 def find_dropped(session: Session, waiting: int) -> list[Dispatch]:

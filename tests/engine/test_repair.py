@@ -201,6 +201,27 @@ def test_jobs_that_were_only_near_a_poison_go_on(database: Any, owner: str) -> N
         assert session.get_one(Job, poison).status == "failed"
 
 
+def test_the_next_suspects_go_on_as_soon_as_those_before_are_through_the_step(database: Any, owner: str) -> None:
+    """Jobs of minutes are not waited for to their end: who came through the step that its worker died in is cleared."""
+    _, sent = work.open_batch(owner, items=4, window=4)
+    waiting = {message.job_id: message.attempt for message in sent}
+    for _ in range(2):  # two workers die with all four
+        for job_id, attempt in waiting.items():
+            assert work.claim(job_id, attempt=attempt) is not None
+            age(database, job_id, lease_expires_at=timedelta(seconds=1))
+        waiting = {found.job_id: found.attempt for found in find(database)}
+    assert len(waiting) == 2, "the first half"
+    running = [work.claim(job_id, attempt=attempt) for job_id, attempt in waiting.items()]
+    assert find(database) == [], "while they run, nobody else does"
+    for claim in running:
+        assert claim is not None
+        work.finish(claim)
+    with database.transaction() as session:
+        following = repair.find_suspects(session)
+    assert len(following) == 1
+    assert {found.job_id for found in following}.isdisjoint(waiting)
+
+
 def test_a_batch_that_stands_still_is_moved_on(database: Any, owner: str) -> None:
     _, sent = work.open_batch(owner, items=5, window=2)
     with database.transaction() as session:  # as a web process leaves it that died before it committed the window
