@@ -25,6 +25,7 @@ import logs
 import settings
 from cards.text import estimate_tokens
 from models import db
+from models.calls import Call
 from models.errors import JobCancelled, StaleAttempt
 from models.ids import new_id
 from models.services import calls, claims, prices
@@ -68,13 +69,7 @@ class Asker:
             course = None if stored else self._course(session, sampling, key)
         if stored is not None:
             log.info("answer_reused", purpose=prompt.purpose, call=stored.id)
-            return Completion(
-                text=stored.response or "",
-                model=stored.model,
-                finish_reason=stored.finish_reason or "stop",
-                usage=Usage(),
-                response_id=stored.response_id,
-            )
+            return completion_of(stored)
         while course is not None:
             self._check()
             self._wait(pause.remaining(self.provider.name), "the provider has asked everybody to wait")
@@ -214,6 +209,17 @@ class Asker:
                 response_id=completion.response_id,
             )
         )
+
+
+def completion_of(stored: Call) -> Completion:
+    """Return an answer of the ledger as it came, but for its usage: it is paid for."""
+    return Completion(
+        text=stored.response or "",
+        model=stored.model,
+        finish_reason=stored.finish_reason or "stop",
+        usage=Usage(),
+        response_id=stored.response_id,
+    )
 
 
 def question_key(step: str, prompt: Prompt, sampling: Sampling, index: int) -> str:

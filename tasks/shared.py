@@ -10,8 +10,8 @@ from __future__ import annotations
 import logs
 from models import db
 from models.services import shared
-from providers.base import Completion, Prompt, Sampling, Usage
-from tasks.ask import Asker, question_key
+from providers.base import Completion, Prompt, Sampling
+from tasks.ask import Asker, completion_of, question_key
 
 LOOK_SECONDS = 0.5
 
@@ -35,13 +35,7 @@ def ask_shared(asker: Asker, prompt: Prompt, sampling: Sampling, index: int = 0)
                 shared.leave(session, batch_id, key, asker.claim.job_id)
         if stored is not None:
             log.info("answer_shared", purpose=prompt.purpose, call=stored.id)
-            return Completion(
-                text=stored.response or "",
-                model=stored.model,
-                finish_reason=stored.finish_reason or "stop",
-                usage=Usage(),
-                response_id=stored.response_id,
-            )
+            return completion_of(stored)
         if mine:
             return _ask(asker, prompt, sampling, index, batch_id, key)
         asker.wait(LOOK_SECONDS)
