@@ -18,12 +18,11 @@ from api.files import BINARY, body, send
 from api.idempotency import Answer, answer_once
 from api.jobs import accept
 from api.json import Blueprint, Parser
-from api.lint import show_lint
+from api.lint import judge, show_lint
 from api.paging import ask_of, page_of
 from cards.errors import CardError
 from cards.files import Reading, read_file
 from cards.formats import FORMATS, known, render, suffix
-from cards.lint import lint_card
 from cards.loss import losses
 from cards.media import picture
 from cards.names import file_name
@@ -282,4 +281,4 @@ def lint(character_id: str) -> Any:
         character = characters.find_character(session, g.owner_id, character_id=character_id)
         card = characters.load_card(session, character)
         origin = jobs.origin_of(session, character.job_id)
-    return show_lint(lint_card(card, source=origin.source, overrides=origin.lint))
+    return show_lint(judge(card, origin))

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cards.lint import Finding, score
+from cards.card import Card
+from cards.lint import Finding, lint_card, score
+from models.services.jobs import Origin
+from tasks.writing.languages import code_of
+from tasks.writing.limits import limits_of
+
+
+def judge(card: Card, origin: Origin) -> list[Finding]:
+    """Return the findings on a card, by the thresholds that it was written to: those of its profile and options."""
+    language = code_of(origin.option("language"))
+    limits = limits_of(origin.option, origin.config.get("lint"))
+    return lint_card(card, source=origin.source, language=language, overrides=limits)
 
 
 def show_lint(findings: Sequence[Finding]) -> dict[str, Any]:

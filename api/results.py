@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from api import links
+from api.lint import judge
 from api.shapes import show_book
 from cards.card import Card
-from cards.lint import lint_card, score
+from cards.lint import score
 from cards.loss import losses
 from cards.v3 import to_v3
 from models.artifacts import Artifact
@@ -56,7 +57,7 @@ def find_made(session: Session, job: Job) -> Made:
 
 def show_made(made: Made) -> dict[str, Any]:
     """Return what a completed job made, checked, for the wire."""
-    findings = lint_card(made.card, source=made.origin.source, overrides=made.origin.lint)
+    findings = judge(made.card, made.origin)
     return {
         "job_id": made.job_id,
         "character_id": made.character.id,
@@ -75,7 +76,7 @@ def show_losses(made: Made, format_name: str) -> dict[str, Any]:
     """Return what a format does not carry of the card, and what each front end that was asked about makes of it."""
     return {
         "losses": losses(made.card, format_name),
-        "front_ends": {name: losses(made.card, format_name, name) for name in made.origin.front_ends},
+        "front_ends": {name: losses(made.card, format_name, name) for name in made.origin.option("front_ends") or ()},
     }
 
 

@@ -125,11 +125,16 @@ def list_logs(session: Session, job_id: str, *, level: str | None, after: int, l
 
 @dataclass(frozen=True)
 class Origin:
-    """What a card was made from: the source material, and how its profile and options have it judged."""
+    """What a card was made from: the source material, the profile's settings and the request's options over them."""
 
     source: str = ""
-    lint: Mapping[str, Any] = field(default_factory=dict)
-    front_ends: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def option(self, name: str) -> Any:
+        """Return the value of an option: the request's, else the profile's; None where neither sets it."""
+        value = self.options.get(name)
+        return self.config.get(name) if value is None else value
 
 
 def origin_of(session: Session, job_id: str | None) -> Origin:
@@ -138,10 +143,10 @@ def origin_of(session: Session, job_id: str | None) -> Origin:
     row = session.execute(
         select(
             Job.request["source_material"].astext,
-            ProfileVersion.config["lint"],
-            func.coalesce(Job.request["options"]["front_ends"], ProfileVersion.config["front_ends"]),
+            ProfileVersion.config,
+            Job.request["options"],
         )
         .outerjoin(ProfileVersion, version)
         .where(Job.id == job_id)
     ).one_or_none()
-    return Origin() if row is None else Origin(row[0] or "", row[1] or {}, tuple(row[2] or ()))
+    return Origin() if row is None else Origin(row[0] or "", row[1] or {}, row[2] or {})

@@ -19,16 +19,10 @@ from tasks.writing.brief import Brief
 from tasks.writing.draft import Draft
 from tasks.writing.grounding import ungrounded
 from tasks.writing.languages import code_of
+from tasks.writing.limits import asked_lengths, limits_of
 from tasks.writing.shapes import FIELDS, TEXT, TEXTS, object_of
 
-SLACK = 0.4  # share by which "about 200 words" may be missed
 LENGTH_RULES = {"C03", "G01"}
-WORDS = {
-    "description_words": "description",
-    "personality_words": "personality",
-    "scenario_words": "scenario",
-    "greeting_words": "first_mes",
-}
 PLACE = re.compile(r"^(\w+)(?:\[(\d+)\])?$")
 Build = Callable[[Draft], Card]
 
@@ -58,29 +52,13 @@ def check(work: Work, brief: Brief, card: Card) -> list[Finding]:
 
 def thresholds(work: Work) -> dict[str, Any]:
     """Return the profile's thresholds for lint with what the options ask for on top."""
-    limits: dict[str, Any] = dict(work.claim.config.get("lint") or {})
-    if off := work.option("rules_off"):
-        limits["off"] = sorted({*limits.get("off", ()), *off})
-    if (length := work.option("length")) not in (None, "any"):
-        limits["preset"] = length
-    if view := work.option("point_of_view"):
-        limits["greeting"] = {**limits.get("greeting", {}), "pov": view}
-    if ranges := asked_lengths(work):
-        preset, known = limits.get("preset", "any"), limits.get("lengths", {})
-        limits["lengths"] = {**known, preset: {**known.get(preset, {}), **ranges}}
-    return limits
-
-
-def asked_lengths(work: Work) -> dict[str, list[int]]:
-    """Return the words that fields may have, least and most, where an option says about how many."""
-    asked = {field: work.option(option) for option, field in WORDS.items()}
-    return {field: [int(words * (1 - SLACK)), int(words * (1 + SLACK)) + 1] for field, words in asked.items() if words}
+    return limits_of(work.option, work.claim.config.get("lint"))
 
 
 def rules_to_mend(work: Work) -> set[str]:
     """Return the rules whose warnings are sent back too: the profile's, and where lengths are asked for theirs."""
     rules = set(work.claim.config.get("repair_rules") or ())
-    measured = asked_lengths(work) or work.option("length") not in (None, "any")
+    measured = asked_lengths(work.option) or work.option("length") not in (None, "any")
     return rules | LENGTH_RULES if measured else rules
 
 

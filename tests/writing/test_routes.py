@@ -70,3 +70,18 @@ def test_an_unknown_field_is_refused(studio: Studio, client: FlaskClient) -> Non
     assert answer.status_code == 422
     assert "fields.0" in answer.get_json()["details"]
     assert regenerate(client, "char_none", fields=["first_mes"]).status_code == 404
+
+
+def test_a_card_is_checked_by_what_its_options_asked_for(studio: Studio, client: FlaskClient) -> None:
+    rules = {}
+    for name, options in {"as it is": {}, "off": {"rules_off": ["G01"]}, "long": {"description_words": 400}}.items():
+        made = studio.make(SOURCE, steps=3, repairs=0, on_errors="deliver", **options)
+        result = client.get(f"/api/v2/jobs/{made.job_id}/result").get_json()
+        character = client.get(f"/api/v2/characters/{result['character_id']}/lint").get_json()
+        assert character["findings"] == result["lint"]
+        rules[name] = {(finding["rule"], finding["fix"]) for finding in result["lint"]}
+    assert "G01" in {rule for rule, _ in rules["as it is"]}
+    assert "G01" not in {rule for rule, _ in rules["off"]}
+    assert {found for found in rules["long"] if found[0] == "C03"} != {
+        found for found in rules["as it is"] if found[0] == "C03"
+    }
