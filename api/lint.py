@@ -36,7 +36,8 @@ def by_item(findings: Sequence[Finding], positions: Sequence[int]) -> list[Findi
     """Return findings on cards of a batch with their items' names in the fields: "cards[0].name" -> "item_3.name"."""
 
     def item(match: re.Match[str]) -> str:
-        return f"item_{positions[int(match[1])]}"
+        place = int(match[1])  # in a message it may be part of somebody's name
+        return f"item_{positions[place]}" if place < len(positions) else match[0]
 
     return [
         replace(

@@ -9,6 +9,8 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, text, update
 
+from api.lint import by_item
+from cards.lint import Finding
 from models import db
 from models.jobs import Job
 from models.services import shared
@@ -156,3 +158,10 @@ def test_a_batch_is_checked_across_its_cards(studio: Studio, client: FlaskClient
     assert any("2 of 2 cards accepted" in finding["message"] for finding in body["findings"])
     assert "item_1" in next(finding["message"] for finding in body["findings"] if finding["rule"] == "S02")
     assert client.get("/api/v2/batch-generations/batch_none/lint").status_code == 404
+
+
+def test_a_name_that_looks_like_a_place_in_the_batch_is_a_name() -> None:
+    finding = Finding("S01", "E", "cards[1].name", "'card 77' is nearly the name of card 0, 'card 76'", "name it anew")
+    (shown,) = by_item([finding], [4, 9])
+    assert shown.field == "item_9.name"
+    assert shown.message == "'card 77' is nearly the name of item_4, 'card 76'"
