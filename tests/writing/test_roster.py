@@ -9,7 +9,6 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, text, update
 
-from api.lint import by_item
 from cards.lint import Finding
 from models import db
 from models.jobs import Job
@@ -161,6 +160,8 @@ def test_a_batch_is_checked_across_its_cards(studio: Studio, client: FlaskClient
 
 
 def test_a_name_that_looks_like_a_place_in_the_batch_is_a_name() -> None:
+    from api.lint import by_item
+
     finding = Finding("S01", "E", "cards[1].name", "'card 77' is nearly the name of card 0, 'card 76'", "name it anew")
     (shown,) = by_item([finding], [4, 9])
     assert shown.field == "item_9.name"
