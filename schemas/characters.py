@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates
 
 from cards.loss import FRONTENDS
 from cards.portrait import STYLES
@@ -17,6 +20,15 @@ class CharacterQuery(PageQuery):
 
     q = fields.String(load_default=None, validate=validate.Length(1, 200), metadata={"description": "In the name."})
     tag = fields.String(load_default=None, validate=validate.Length(1, 60))
+
+
+# Options that make no sense for a character that is there, with what to do instead.
+SETTLED = {
+    "keep": "Name what is to be written anew in `fields`; all else is kept.",
+    "name": "A character keeps its name here; edit the character.",
+    "include_book": "The lorebook stays as it is; edit it under /character-books.",
+    "roster": "This is about one character.",
+}
 
 
 class RegenerateSchema(Strict):
@@ -38,6 +50,13 @@ class RegenerateSchema(Strict):
     options = fields.Nested(OptionsSchema, load_default=dict)
     profile_id = fields.String(validate=validate.Length(1, 100))
     priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(list(Priority)))
+
+    @validates("options")
+    def of_this_card(self, value: Mapping[str, Any], **_: Any) -> None:
+        """What the character and `fields` say already cannot be said otherwise."""
+        said = {name: [SETTLED[name]] for name in SETTLED if name in value}
+        if said:
+            raise ValidationError(said)
 
 
 class CharacterSummarySchema(Schema):

@@ -63,6 +63,16 @@ def _plan() -> dict[str, Any]:
     return {**texts, "openings": ["At the door."]}
 
 
+def test_options_that_regenerating_settles_are_refused_with_the_remedy(studio: Studio, client: FlaskClient) -> None:
+    studio.make(SOURCE)
+    character = client.get("/api/v2/characters").get_json()["characters"][0]
+    answer = regenerate(client, character["id"], fields=["first_mes"], options={"keep": ["tags"], "tone": "wry"})
+    assert answer.status_code == 422
+    assert answer.get_json()["details"] == {
+        "options.keep": ["Name what is to be written anew in `fields`; all else is kept."]
+    }
+
+
 def test_an_unknown_field_is_refused(studio: Studio, client: FlaskClient) -> None:
     studio.make(SOURCE)
     character = client.get("/api/v2/characters").get_json()["characters"][0]
