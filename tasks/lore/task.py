@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,7 @@ SAID = ("language", "genre", "setting", "avoid", "instructions")
 CHOICES = ("rating", "grounding")
 PROMPT = 900  # tokens of a prompt beside source and card: system text, rules, list of subjects
 LEAST_ROOM = 200  # tokens of source that go into any prompt
+QUOTED = re.compile(r"['\"‘’“”]([^'\"‘’“”]{2,})['\"‘’“”]")  # a name by which somebody goes, within the full one
 CARD_SHARE = 4  # the card takes at most one part in so many of what is left beside the answer
 
 
@@ -90,8 +92,12 @@ class Task:
 
     @property
     def own(self) -> tuple[str, ...]:
-        """What the character is called."""
-        return tuple(name for name in (self.card.name, self.card.nickname) if name.strip())
+        """What the character is called; "Leo" and "Leonora Castellane" too, of Leonora 'Leo' Castellane."""
+        quoted = QUOTED.findall(self.card.name)
+        plain = " ".join(QUOTED.sub(" ", self.card.name).split())
+        return tuple(
+            name for name in dict.fromkeys((self.card.name, plain, *quoted, self.card.nickname)) if name.strip()
+        )
 
     def sampling(self, work: Work, *, analysis: bool = False) -> Sampling:
         """Return how to ask: as the options say, but with no larger cap than a small context has room for."""

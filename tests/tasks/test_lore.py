@@ -100,6 +100,12 @@ def test_the_character_is_known_by_parts_of_its_name(name: str, is_own: bool) ->
     assert is_person(Named(name), ["Mara Voss"]) is is_own
 
 
+def test_the_name_that_somebody_goes_by_is_their_own() -> None:
+    called = task(card=replace(CARD, name="Leonora 'Leo' Castellane", nickname="Lee")).own
+    assert called == ("Leonora 'Leo' Castellane", "Leonora Castellane", "Leo", "Lee")
+    assert task(card=replace(CARD, name="Mara O'Neill", nickname="")).own == ("Mara O'Neill",)
+
+
 # Subjects -------------------------------------------------------------------------------------------------
 
 
