@@ -31,7 +31,7 @@ from cards.v3 import to_v3
 from models import db
 from models.characters import Character
 from models.errors import Invalid, NotFound
-from models.services import characters, imports, jobs
+from models.services import characters, imports, jobs, profiles
 from schemas.books import LintSchema
 from schemas.characters import (
     CharacterListSchema,
@@ -184,21 +184,30 @@ def show_character(character: Character, card: dict[str, Any], counts: dict[str,
 @blueprint.arguments(RegenerateSchema)
 @blueprint.response(202, AcceptedJobSchema)
 def regenerate(body: dict[str, Any], character_id: str) -> Any:
-    """Have some fields of a character written anew; all others stay as they are, also those edited meanwhile."""
+    """Have some fields of a character written anew; all others stay as they are, also those edited meanwhile.
+
+    By the profile and the options that it was made with, but for those that are given here.
+    """
 
     def make(session: db.Session) -> Answer:
         character = characters.find_character(session, g.owner_id, character_id=character_id)
         card = characters.load_card(session, character)
-        source = jobs.origin_of(session, character.job_id).source
-        wanted = again.request_for(character_id, card, source, body["fields"], body["instruction"], body["options"])
+        origin = jobs.origin_of(session, character.job_id)
+        options = {**again.lasting(origin.options), **body["options"]}
+        wanted = again.request_for(character_id, card, origin.source, body["fields"], body["instruction"], options)
         generation = {"kind": DEFAULT_KIND, "metadata": {}, **wanted}
-        if "profile_id" in body:
-            generation["profile_id"] = body["profile_id"]
+        if profile_id := body.get("profile_id") or _still_there(session, origin.profile_id):
+            generation["profile_id"] = profile_id
         new = intake.new_job(session, g.owner_id, generation)
         job, message = jobs.open_job(session, g.owner_id, new, priority=body["priority"], request_id=g.request_id)
         return accept(job, [message])
 
     return answer_once(make)
+
+
+def _still_there(session: db.Session, profile_id: str | None) -> str | None:
+    """Return the profile that a card was made with, if it can still be written by."""
+    return profile_id if profile_id and profiles.current_versions(session, g.owner_id, {profile_id}) else None
 
 
 @blueprint.get("/<character_id>/download/<format_name>")

@@ -62,7 +62,10 @@ def read(job_id: str) -> Any:
 @blueprint.get("/<job_id>/result")
 @blueprint.response(200, ResultSchema)
 def result(job_id: str) -> Any:
-    """Take what a finished job made: card, lorebook, findings, usage, files."""
+    """Take what a finished job made: card, lorebook, findings, usage, files.
+
+    Card and lorebook are as they are now, edits since then included; the files are as they were written.
+    """
     with db.transaction() as session:
         job = jobs.find_completed(session, g.owner_id, job_id)
         made = find_made(session, job)

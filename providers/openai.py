@@ -55,6 +55,7 @@ class OpenAIProvider:
     ) -> None:
         self.default_model = model
         self.label = "openrouter" if is_openrouter(base_url) else "openai-compatible"
+        self._where = urlsplit(base_url).netloc.rpartition("@")[2]  # with its port, for messages
         self.name = "openrouter" if is_openrouter(base_url) else (urlsplit(base_url).hostname or "openai")
         self.base_url = base_url
         self._url = f"{base_url}/chat/completions"
@@ -237,7 +238,7 @@ class OpenAIProvider:
         if isinstance(error, requests.Timeout | ReadTimeout):
             return base.TimedOut(f"{self.name} did not answer in time.")
         if isinstance(error, requests.RequestException):
-            return base.Unavailable(f"{self.name} cannot be reached ({type(error).__name__}).")
+            return base.Unavailable(f"{self._where} cannot be reached ({type(error).__name__}).")
         if isinstance(error, HTTPError):
             return base.Unavailable(f"{self.name} broke off its answer ({type(error).__name__}).")
         return error

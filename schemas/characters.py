@@ -47,8 +47,13 @@ class RegenerateSchema(Strict):
         validate=validate.Length(max=4000),
         metadata={"description": "What to do differently.", "example": "Begin in the rain, and shorter."},
     )
-    options = fields.Nested(OptionsSchema, load_default=dict)
-    profile_id = fields.String(validate=validate.Length(1, 100))
+    options = fields.Nested(
+        OptionsSchema, load_default=dict, metadata={"description": "Beside those that the character was made with."}
+    )
+    profile_id = fields.String(
+        validate=validate.Length(1, 100),
+        metadata={"description": "How to write; the profile that the character was made with if not given."},
+    )
     priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(list(Priority)))
 
     @validates("options")

@@ -240,7 +240,7 @@ OPTIONS = (
         _integer("reasks", 0, 5, "How often an answer of the wrong shape is asked for again."),
         _one_of("on_errors", ("fail", "deliver"), "What becomes of a card that still breaks a rule of severity E."),
         _list("rules_off", "Rules of lint not to check.", choices=tuple(RULES), most=60),
-        _integer("least_score", 0, 100, "Overall score of lint below which a card fails."),
+        _integer("least_score", 0, 100, "Score of lint (overall, without the lorebook) below which a card fails."),
         _integer("variants", 1, 4, "Versions of the card to write; the best by lint is taken, all are kept."),
     ),
     *_group(

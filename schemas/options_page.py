@@ -34,10 +34,14 @@ def _row(option: Option) -> str:
 def _takes(option: Option) -> str:
     if option.choices:
         return ", ".join(option.choices)
-    low, high = ("" if bound is None else f"{bound:,.6g}" for bound in (option.low, option.high))
+    low, high = ("" if bound is None else _figure(bound) for bound in (option.low, option.high))
     unit = "" if option.type in ("integer", "number") else " characters"
     each = f"{option.most} at most, each " if option.type == "strings" else ""
     return f"{each}{low} to {high}{unit}" if low else f"{each}up to {high}{unit}" if high else ""
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:f}".rstrip("0")
 
 
 def _shown(value: Any) -> str:

@@ -40,6 +40,7 @@ from tasks.remedy import Course, Tried
 
 log = logs.get(__name__)
 
+TOLD_AT = {2, 5, 9}  # tries at which the job's log is told that a server does not answer
 LEAST_JUDGED = 500  # tokens of a prompt; below that, estimates say too little
 
 
@@ -95,7 +96,10 @@ class Asker:
             raise fault
         log.warning("call_retried", code=fault.code, kind=type(fault).__name__, model=following.sampling.model)
         if isinstance(fault, TryLater):
-            self._wait(self._delay(following, fault), f"{fault.code.lower().replace('_', ' ')}")
+            seconds = self._delay(following, fault)
+            if following.spent in TOLD_AT:
+                self._tell(f"The model server does not answer as it should, try {following.spent}: {fault}")
+            self._wait(seconds, f"{fault.code.lower().replace('_', ' ')}")
         else:
             self._tell(changed(course.sampling, following.sampling), reason=str(fault))
         return following

@@ -14,6 +14,7 @@ from tasks import question
 from tasks.ask import Asker, question_key
 from tasks.question import Answer
 from tasks.shared import ask_shared
+from tasks.writing.source import renamed
 
 # Options that are handed to the model server as they are, under their own name.
 SAMPLED = (
@@ -49,8 +50,14 @@ class Work:
 
     @property
     def source(self) -> str:
-        """The source material of the request."""
-        return str(self.claim.request.get("source_material", ""))
+        """The source material of the request.
+
+        A writer that is no language model copies its sentences: who is to have another name is called so in them.
+        """
+        source, name = str(self.claim.request.get("source_material", "")), self.option("name")
+        if self.provider.whole and name and not self.claim.request.get("character_card"):
+            return renamed(source, str(name))
+        return source
 
     def option(self, name: str) -> Any:
         """Return the value of an option: the request's, else the profile's; None where neither sets it."""

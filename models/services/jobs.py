@@ -130,6 +130,7 @@ class Origin:
     source: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    profile_id: str | None = None
 
     def option(self, name: str) -> Any:
         """Return the value of an option: the request's, else the profile's; None where neither sets it."""
@@ -145,8 +146,9 @@ def origin_of(session: Session, job_id: str | None) -> Origin:
             Job.request["source_material"].astext,
             ProfileVersion.config,
             Job.request["options"],
+            Job.profile_id,
         )
         .outerjoin(ProfileVersion, version)
         .where(Job.id == job_id)
     ).one_or_none()
-    return Origin() if row is None else Origin(row[0] or "", row[1] or {}, row[2] or {})
+    return Origin() if row is None else Origin(row[0] or "", row[1] or {}, row[2] or {}, row[3])

@@ -129,7 +129,7 @@ def mend(work: Work, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
 
 def _ask_again(work: Work, task: Task, draft: Draft, faults: Sequence[str], index: int) -> Draft | None:
     """Return an entry anew; None, with a line in the log, when no answer could be had."""
-    work.log("warning", f"The entry {draft.name} is sent back.", faults=list(faults))
+    work.log("warning", f"The entry {draft.name} is sent back: {faults[0]}", faults=list(faults))
     prompt = questions.repair_prompt(work.claim.prompts, task, draft, faults)
     try:
         answer = work.ask_for(prompt, task.sampling(work), index, shared=task.shared)
@@ -186,7 +186,7 @@ def _noted(work: Work, book: Book | None, found: Sequence[Candidate]) -> Book | 
     names = [one.name for one in found if one.mentions >= OFTEN and not covers(entries, one)][:MOST_WITHOUT]
     if not names:
         return book
-    work.log("info", "Named often, and without an entry.", names=names)
+    work.log("info", f"Named often, and without an entry: {', '.join(names[:8])}.", names=names)
     kept = own_of(book)
     noted = list(dict.fromkeys([*kept.get("no_entry", ()), *names]))
     return replace(book, extensions={**book.extensions, OWN: {**kept, "no_entry": noted}})

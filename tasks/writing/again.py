@@ -13,6 +13,16 @@ WISH = "Write {fields} anew, different from what stands there now."
 COUNTED = {"alternate_greetings": "alternate_greetings", "group_only_greetings": "group_greetings"}
 
 
+# What was said of the whole card when it was made, and says nothing of some of its fields.
+OF_THE_WHOLE = {"keep", "name", "instructions", "variants", "greeting_ideas", "roster", "include_book"}
+
+
+def lasting(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a card was made with, as far as they hold for some of its fields too."""
+    counted = {*COUNTED.values(), "system_prompt", "post_history_instructions"}
+    return {name: value for name, value in options.items() if name not in OF_THE_WHOLE | counted}
+
+
 def request_for(
     character_id: str, card: Card, source: str, fields: Sequence[str], instruction: str, options: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -21,11 +21,20 @@ from models.db import Session
 from models.errors import NotFound
 from models.services import characters
 from tasks.errors import StepFailed
-from tasks.work import Work
+from tasks.work import ROUTING, SAMPLED, Work
 from tasks.writing import card as cards
 from tasks.writing import draft, mend
 from tasks.writing.brief import Brief
 from tasks.writing.read import read
+
+# Options that are words to a language model, or ways to ask one.
+UNHEARD = {
+    *("model", "analysis_model", "fallback_models", "structured_output", "temperature", "analysis_temperature"),
+    *(*SAMPLED, *ROUTING, "stop", "max_tokens", "lorebook_max_tokens", "context_tokens", "chunk_tokens"),
+    *("language", "rating", "genre", "tone", "setting", "user_role", "avoid", "point_of_view", "tense"),
+    *("description_format", "greeting_ideas", "facts", "most_facts", "passes", "plan", "reasks", "variants"),
+    *("entries_per_call", "shared_book"),
+} - {"stream"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ class Written:
 def work(work: Work) -> Written:
     """Write the card; raises what the provider's last answer ended in, or `StepFailed` when the card is not good."""
     work.show(0.0, "reading the source")
+    tell_unheard(work)
     brief, report = read(work)
     variants = tuple(_write(work, brief, index) for index in range(int(work.option("variants") or 1)))
     chosen = min(range(len(variants)), key=lambda index: variants[index].rank)
@@ -81,6 +91,13 @@ def work(work: Work) -> Written:
         variants=len(variants),
     )
     return Written(best.card, chosen, variants, report)
+
+
+def tell_unheard(work: Work) -> None:
+    """Tell which options of the request say nothing to a writer that is no language model."""
+    unheard = sorted(UNHEARD & {name for name, value in work.claim.request.get("options", {}).items() if value})
+    if work.provider.whole and unheard:
+        work.log("warning", f"No model writes here, so these options change nothing: {', '.join(unheard)}.")
 
 
 def _write(work: Work, brief: Brief, index: int) -> Variant:
@@ -104,7 +121,12 @@ def refuse_faulty(work: Work, best: Variant) -> None:
         )
     least = int(work.option("least_score") or 0)
     if best.score["overall"] < least:
-        raise StepFailed("LINT_FAILED", f"The card scores {best.score['overall']}, least_score is {least}.", details)
+        raise StepFailed(
+            "LINT_FAILED",
+            f"The card scores {best.score['overall']}, least_score is {least}: retry it with fresh, allow more repairs,"
+            " or lower least_score.",
+            details,
+        )
 
 
 def save(session: Session, work: Work, written: Written) -> Mapping[str, Any]:

@@ -140,7 +140,8 @@ def _rule(work: Work, field: str) -> str:
 
 def _ask(work: Work, brief: Brief, draft: Draft, field: str, faults: Sequence[Finding], index: int) -> Any:
     """Return the field anew; None, with a line in the log, when no answer could be read."""
-    work.log("warning", f"{field} is sent back.", faults=[fault.to_dict() for fault in faults])
+    said = f"{field} is sent back: {faults[0].message}."
+    work.log("warning", said, faults=[fault.to_dict() for fault in faults])
     prompt = repair_prompt(work, brief, draft, field, faults)
     try:
         answer = work.ask_for(prompt, work.sampling(), index)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from cards.text import estimate_tokens
+from cards.text import estimate_tokens, main_character, proper_nouns
 
 BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"[.!?…。！？][\"'”’)\]]*\s*"), re.compile(r"\s"))
 TAIL = 0.4  # a part may be shorter by this share, to end at a better place
@@ -106,6 +107,17 @@ def left_out(source: str, spans: Sequence[Span]) -> list[Span]:
     ends = [0, *(span.end for span in spans)]
     starts = [*(span.start for span in spans), len(source)]
     return [Span(end, start) for end, start in zip(ends, starts, strict=True) if start > end]
+
+
+@lru_cache(maxsize=8)
+def renamed(source: str, name: str) -> str:
+    """Return the source with its main character called ``name``; as it is where it names somebody so already."""
+    main = main_character(source)
+    if not main or name.casefold() in source.casefold():
+        return source
+    noun = next((noun for noun in proper_nouns(source) if main in (noun.name, *noun.aliases)), None)
+    forms = sorted({main, *((noun.name, *noun.aliases) if noun else ())}, key=len, reverse=True)
+    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, forms))})(?!\w)", lambda _: name, source)
 
 
 def locate(source: str, quote: str, within: Span) -> Span | None:

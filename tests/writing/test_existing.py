@@ -69,7 +69,6 @@ def test_what_is_not_written_of_an_existing_card_is_not_sent_back(studio: Studio
         ("system_prompt", {"system_prompt": False}),
         ("alternate_greetings", {"alternate_greetings": 0}),
         ("group_only_greetings", {"group_greetings": 0}),
-        ("first_mes", {"keep": ["first_mes"]}),
     ],
 )
 def test_what_is_to_be_written_anew_is_written_whatever_options_say(

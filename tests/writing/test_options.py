@@ -267,6 +267,9 @@ def test_every_option_is_tried() -> None:
     assert len(names) == len(OPTIONS) >= 60
     assert names == {*TRIED, *ELSEWHERE}
     assert not TRIED.keys() & ELSEWHERE.keys()
+    from tasks.writing.generate import UNHEARD
+
+    assert names > UNHEARD
     tests = Path(__file__).parents[1]
     assert all(name in (tests / file).read_text("utf-8") for name, file in ELSEWHERE.items())
 

@@ -7,10 +7,15 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from schemas.generations import CharacterCardSchema
+from tests.engine.jobs import open_job
 from tests.model_server import CARD, Say
 from tests.writing.conftest import Studio, purpose_of
 
 SOURCE = "Ondine Marsh keeps the lighthouse on Gull Rock. She is patient and dry, and her left hand is burnt."
+
+BODY = CharacterCardSchema().load({"source_material": SOURCE})
+MADE_WITH = {"genre": "gothic", "tense": "past", "format": ["yaml"], "keep": ["tags"], "passes": "staged"}
 
 
 def test_preview_shows_the_messages_that_are_then_sent(studio: Studio, client: FlaskClient) -> None:
@@ -61,6 +66,21 @@ def test_a_field_is_written_anew_and_all_others_stay(studio: Studio, client: Fla
 def _plan() -> dict[str, Any]:
     texts = dict.fromkeys(("concept", "wants", "fears", "contradiction", "voice", "habits", "bond"), "The lamp.")
     return {**texts, "openings": ["At the door."]}
+
+
+def test_a_field_is_written_anew_in_the_way_the_card_was_made(studio: Studio, client: FlaskClient) -> None:
+    job = open_job(studio.owner, profile_id="profile_fantasy", request={**BODY, "options": MADE_WITH})
+    assert studio.run(job.job_id, steps=3).status == "completed"
+    character = client.get("/api/v2/characters").get_json()["characters"][0]
+    answer = regenerate(client, character["id"], fields=["first_mes"], options={"tense": "present"})
+    before = len(studio.asked)
+    again = studio.run(answer.get_json()["job_id"], steps=3)
+    assert again.status == "completed", again.error
+    assert sorted(studio.files(again.job_id)) == ["yaml"]
+    told = studio.asked[before]["messages"][1]["content"] + studio.asked[before + 1]["messages"][1]["content"]
+    assert "Genre: gothic" in told
+    assert "told in the present tense" in told, "what is given goes first"
+    assert "oaths and food" in told, "the profile"
 
 
 def test_options_that_regenerating_settles_are_refused_with_the_remedy(studio: Studio, client: FlaskClient) -> None:

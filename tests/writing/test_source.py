@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cards.lint import lint_card
 from cards.text import estimate_tokens
 from tasks.writing.grounding import strange_names, ungrounded
-from tasks.writing.source import Span, left_out, locate, passages_about, quoted, split
+from tasks.writing.source import Span, left_out, locate, passages_about, quoted, renamed, split
 from tests.writing import novel
 from tests.writing.conftest import Studio, purpose_of
 
@@ -105,6 +105,27 @@ def test_what_was_not_read_is_told(studio: Studio) -> None:
     made = studio.make(source, facts="never", name="Bram Tolliver", grounding="free")
     assert made.output["source"]["unread_characters"] > 20_000
     assert any("did not fit and were not read" in line for line in made.logs)
+
+
+def test_offline_a_character_gets_the_name_that_was_asked_for(offline: Studio) -> None:
+    source = (
+        "Sir Galahad keeps watch at the chapel in the Silverwood. Galahad fears only mirrors. Bors brings him bread."
+    )
+    made = offline.make(source, steps=3, name="Bob", genre="noir")
+    assert made.card is not None, made.error
+    assert made.card.name == "Bob"
+    said = " ".join([made.card.description, made.card.personality, made.card.scenario, made.card.first_mes])
+    assert "Galahad" not in said
+    assert "mirrors" in said
+    entries = made.card.book.entries if made.card.book else ()
+    assert not [entry for entry in entries if "Galahad" in entry.name]
+    assert any("these options change nothing: genre" in line for line in made.logs)
+
+
+def test_nobody_is_renamed_where_the_source_has_the_name() -> None:
+    source = "Galahad serves King Bob. Galahad fears mirrors."
+    assert renamed(source, "Bob") == source
+    assert renamed(source, "Ann") == "Ann serves King Bob. Ann fears mirrors."
 
 
 def test_a_source_that_fits_is_given_as_it_is(studio: Studio) -> None:
