@@ -103,6 +103,17 @@ class Quoter:
         )
         return Quote(writer, takes, cost, dearest_call)
 
+    def seconds(self, jobs: Sequence[tuple[NewJob, Quote]], concurrent: int) -> float | None:
+        """Return how long jobs take, by those of the same profiles and models before; None while these are too few."""
+        ways = [(job.profile_id, quote.model) for job, quote in jobs]
+        means = {
+            way: usage.mean_seconds(self._session, self._owner_id, way[0], self._server, way[1]) for way in set(ways)
+        }
+        known = [mean for way in ways if (mean := means[way]) is not None]
+        if not ways or len(known) < len(ways):
+            return None
+        return max(sum(known) / concurrent, *known)
+
     def _kind_of(self, job: NewJob) -> Kind:
         """Return what a plan depends on beside the options; texts of about the same length are of one kind."""
         source, card = str(job.request.get("source_material", "")), job.request.get("character_card")
@@ -177,17 +188,8 @@ def quote(
     return Quotes(
         quotes,
         estimate.limited(cost, limit, max((each.dearest_call for each in known), default=Decimal(0))),
-        _seconds(session, owner_id, [job for job in jobs if not job.error], concurrent),
+        quoter.seconds([(job, each) for job, each in zip(jobs, quotes, strict=True) if each is not None], concurrent),
     )
-
-
-def _seconds(session: db.Session, owner_id: str, jobs: Sequence[NewJob], concurrent: int) -> float | None:
-    """Return how long jobs take, by those that ran before; None while too few of one of their profiles have."""
-    means = {name: usage.mean_seconds(session, owner_id, name) for name in {job.profile_id for job in jobs}}
-    sums = [mean for job in jobs if (mean := means[job.profile_id]) is not None]
-    if not jobs or len(sums) < len(jobs):
-        return None
-    return max(sum(sums) / concurrent, *sums)
 
 
 def option_of(options: Mapping[str, Any], config: Mapping[str, Any], name: str) -> Any:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, cast, func, select
+from sqlalchemy import ColumnElement, Date, cast, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -112,11 +112,17 @@ def list_days(session: Session, owner_id: str, most: int) -> Sequence[DailyUsage
     return session.scalars(days.limit(most)).all()
 
 
-def mean_seconds(session: Session, owner_id: str, profile_id: str) -> float | None:
-    """Return how long the owner's last jobs of a profile took from begin to end, on average; None of too few."""
+def mean_seconds(session: Session, owner_id: str, profile_id: str, server: str, model: str) -> float | None:
+    """Return how long the owner's last jobs of a profile took from begin to end, on average; None of too few.
+
+    Only those that this model of this server wrote; ``model`` empty: whichever the server has.
+    """
+    asked = exists().where(
+        Call.job_id == Job.id, Call.provider == server, *([Call.asked_model == model] if model else [])
+    )
     newest = (
         select(func.extract("epoch", Job.finished_at - Job.started_at).label("seconds"))
-        .where(Job.owner_id == owner_id, Job.status == Status.COMPLETED, Job.profile_id == profile_id)
+        .where(Job.owner_id == owner_id, Job.status == Status.COMPLETED, Job.profile_id == profile_id, asked)
         .order_by(Job.id.desc())
         .limit(JOBS_LOOKED_AT)
         .subquery()

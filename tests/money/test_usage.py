@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from models.ids import new_id
+from models.jobs import Job
 from models.prices import PriceSource
-from models.services import calls, prices
+from models.services import calls, prices, usage
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
 from models.usage import DailyUsage
@@ -84,7 +86,9 @@ def used(database: Any, owner: str) -> Callable[..., Claim]:
     def book(model: str, usd: str, tokens: tuple[int, int], *, failed: bool = False) -> Claim:
         claim = work.claim(work.open_job(owner).job_id)
         assert claim is not None
-        asked = Asked(new_id("call"), new_id("k"), "write_card", "127.0.0.1", model, datetime.now(UTC))
+        asked = Asked(
+            new_id("call"), new_id("k"), "write_card", "127.0.0.1", model, datetime.now(UTC), asked_model=model
+        )
         bill = Bill(*tokens, cost_usd=Decimal(usd), cost_basis="provider")
         with database.transaction() as session:
             if failed:
@@ -250,3 +254,18 @@ def test_a_batch_that_ran_out_of_budget_is_given_more_with_its_retry(
     assert client.post(path, json={"max_cost_usd": -1}).status_code == 422
     answer = client.post(path, json={"max_cost_usd": 0.5})
     assert (answer.status_code, answer.json["max_cost_usd"], answer.json["retried"]) == (202, 0.5, 1)
+
+
+def test_how_long_a_card_takes_is_learned_for_each_model(database: Any, owner: str, used: Callable[..., Claim]) -> None:
+    """What one model does in a second says nothing of another."""
+    ended = {"status": "completed", "started_at": func.now() - timedelta(seconds=4), "finished_at": func.now()}
+    for _ in range(3):
+        claim = used("a/b", "0.1", (10, 5))
+        with database.transaction() as session:
+            session.execute(update(Job).where(Job.id == claim.job_id).values(ended))
+    with database.transaction() as session:
+        ask = partial(usage.mean_seconds, session, owner, "profile_default")
+        assert ask("127.0.0.1", "a/b") == pytest.approx(4)
+        assert ask("127.0.0.1", "") == pytest.approx(4)
+        assert ask("127.0.0.1", "c/d") is None
+        assert ask("openrouter", "a/b") is None
