@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates
+from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from cards.errors import CardError
 from cards.read import read_card
@@ -54,6 +54,30 @@ class CharacterCardSchema(Strict):
             read_card(value)
         except CardError as error:
             raise ValidationError(str(error)) from error
+
+    @validates_schema
+    def agrees_with_itself(self, data: Mapping[str, Any], **_: Any) -> None:
+        """Options that cannot all be had are refused, each with what to do."""
+        faults = dict(_disagreements(data.get("options", {}), existing="character_card" in data))
+        if faults:
+            raise ValidationError({"options": {name: [message] for name, message in faults.items()}})
+
+
+def _disagreements(options: Mapping[str, Any], *, existing: bool) -> Iterator[tuple[str, str]]:
+    """Yield options that contradict others, with what to do."""
+    if options.get("keep") and not existing:
+        yield "keep", "Keeps fields of an existing card: give it as character_card, or leave this out."
+    books = sorted({"worldinfo", "character_book", "lorebook_v3"} & set(options.get("format") or ()))
+    if books and (options.get("include_book") is False or options.get("lorebook_entries") == 0) and not existing:
+        yield "format", f"{books[0]} holds a lorebook, and none is asked for: leave it out, or ask for entries."
+    context, answer = options.get("context_tokens"), options.get("max_tokens")
+    if context and answer and answer >= context:
+        yield "max_tokens", f"An answer of {answer} tokens does not fit into context_tokens, {context}: lower it."
+    if len(options.get("greeting_ideas") or ()) > 1 + options.get("alternate_greetings", 5):
+        yield "greeting_ideas", "There are more of them than greetings: raise alternate_greetings, or give fewer."
+    both = sorted(set(options.get("provider_order") or ()) & set(options.get("provider_ignore") or ()))
+    if both:
+        yield "provider_ignore", f"{both[0]} is in provider_order too: take it out of one of them."
 
 
 class SingleSchema(CharacterCardSchema):

@@ -176,3 +176,28 @@ def test_one_card_by_itself(client: FlaskClient) -> None:
     refused = client.post("/api/v2/generation/generate", json=SOURCE | {"profile_id": "none"})
     assert refused.status_code == 422
     assert list(refused.json["details"]) == ["profile_id"]
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"keep": ["tags"]}, "keep"),
+        ({"format": ["json", "worldinfo"], "include_book": False}, "format"),
+        ({"format": ["worldinfo"], "lorebook_entries": 0}, "format"),
+        ({"context_tokens": 2000, "max_tokens": 64_000}, "max_tokens"),
+        ({"alternate_greetings": 0, "greeting_ideas": ["rain", "fog"]}, "greeting_ideas"),
+        ({"provider_order": ["Azure"], "provider_ignore": ["Azure"]}, "provider_ignore"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_with_a_remedy(
+    client: FlaskClient, options: dict[str, Any], field: str
+) -> None:
+    body = {"generations": [{"source_material": "Ondine keeps the lamp.", "options": options}]}
+    answer = client.post("/api/v2/batch-generations", json=body)
+    assert answer.status_code == 422
+    (message,) = answer.get_json()["details"][f"generations.0.options.{field}"]
+    assert ":" in message, "what is wrong, and what to do"
+    given = {"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Ondine"}}
+    with_card = {"generations": [{**body["generations"][0], "character_card": given}]}
+    if field in ("keep", "format"):
+        assert client.post("/api/v2/batch-generations", json=with_card).status_code == 202

@@ -41,7 +41,8 @@ class Studio:
     server: ModelServer
 
     def make(self, source: str, *, steps: int = 1, request: Mapping[str, Any] | None = None, **options: Any) -> Made:
-        body = CharacterCardSchema().load({"source_material": source, "options": options})
+        given = {name: value for name, value in (request or {}).items() if name == "character_card"}
+        body = CharacterCardSchema().load({"source_material": source, "options": options, **given})
         job = work.open_job(self.owner, request={**body, **(request or {})})
         return self.run(job.job_id, steps)
 

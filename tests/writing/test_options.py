@@ -14,7 +14,7 @@ from PIL import Image
 
 from models.services import profiles
 from schemas.generations import CharacterCardSchema
-from schemas.options import OPTIONS
+from schemas.options import OPTIONS, OptionsSchema
 from tests.model_server import CARD, Say
 from tests.writing import novel
 from tests.writing.conftest import Made, Studio, purpose_of
@@ -277,7 +277,7 @@ def test_every_option_is_tried() -> None:
 @pytest.mark.parametrize("name", TRIED)
 def test_an_option_does_something(name: str, studio: Studio) -> None:
     value, probe = TRIED[name]
-    CharacterCardSchema().load({"source_material": SOURCE, "options": {name: value}})
+    OptionsSchema().load({name: value})
     usual = probe(studio, {})
     studio.server.ledger.requests.clear()
     studio.server.script.clear()
