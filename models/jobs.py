@@ -56,7 +56,6 @@ class Job(Base):
     priority: Mapped[str] = mapped_column(Text, server_default=Priority.STANDARD)
     request: Mapped[JsonObject] = mapped_column(deferred=True)
     request_id: Mapped[str] = mapped_column(Text, server_default="")
-    character_id: Mapped[str | None] = mapped_column(Text)  # what it has written; others may have written it before
 
     status: Mapped[str] = mapped_column(Text, server_default=Status.QUEUED)
     attempt: Mapped[int] = mapped_column(SmallInteger, server_default="1")

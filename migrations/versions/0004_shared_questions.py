@@ -1,4 +1,4 @@
-"""questions that jobs of a batch share; which character a job has written."""
+"""questions that jobs of a batch share."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,11 +24,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_calls_shared", "calls", ["batch_id", "key"], postgresql_where="status = 'completed' AND NOT discarded"
     )
-    op.add_column("jobs", sa.Column("character_id", sa.Text(), nullable=True))
-    op.execute("UPDATE jobs SET character_id = characters.id FROM characters WHERE characters.job_id = jobs.id")
 
 
 def downgrade() -> None:
-    op.drop_column("jobs", "character_id")
     op.drop_index("ix_calls_shared", "calls")
     op.drop_table("shared_questions")

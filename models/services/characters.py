@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from cards.card import Book as CardBook
@@ -18,7 +18,7 @@ from models.books import Book
 from models.characters import Asset, Character
 from models.errors import NotFound, StaleVersion
 from models.ids import new_id
-from models.jobs import Job
+from models.jobs import Step
 from models.services import books
 from models.services.pages import Ask, Page, fetch_page
 
@@ -37,16 +37,15 @@ def save_character(session: Session, owner_id: str, job_id: str, card: Card) -> 
         write_card(character, card)
         character.version = Character.version + 1
     session.flush()
-    _link(session, job_id, character)
     return character
 
 
 def rewrite_character(
-    session: Session, owner_id: str, job_id: str, character_id: str, card: Card, fields: Sequence[str]
+    session: Session, owner_id: str, character_id: str, card: Card, fields: Sequence[str]
 ) -> Character:
     """Put some fields of ``card`` into a character that is there; what was edited meanwhile beside them stays.
 
-    Raises `NotFound`. The job leads to this character from now on.
+    Raises `NotFound`.
     """
     character = touch(session, owner_id, character_id, None)
     made = {"cardforge": card.extensions.get("cardforge", {})}
@@ -54,12 +53,7 @@ def rewrite_character(
     values = {name: getattr(card, name) for name in fields}
     write_card(character, replace(current, **values, extensions={**current.extensions, **made}))
     session.flush()
-    _link(session, job_id, character)
     return character
-
-
-def _link(session: Session, job_id: str, character: Character) -> None:
-    session.execute(update(Job).where(Job.id == job_id).values(character_id=character.id))
 
 
 def add_character(session: Session, owner_id: str, card: Card, media: Media) -> Character:
@@ -98,8 +92,10 @@ def find_character(
     session: Session, owner_id: str, *, character_id: str | None = None, job_id: str | None = None
 ) -> Character:
     """Return a character by its id or by the job that made it, card and portrait included; raises `NotFound`."""
-    written = select(Job.character_id).where(Job.id == job_id).scalar_subquery()
-    matches = Character.id == (written if character_id is None else character_id)
+    # The first step's checkpoint names it: several jobs may have written one character.
+    written = select(Step.output["character_id"].astext).where(Step.job_id == job_id, Step.index == 0).scalar_subquery()
+    by_job = or_(Character.id == written, Character.job_id == job_id)
+    matches = by_job if character_id is None else Character.id == character_id
     character = session.scalar(_whole().where(matches, Character.owner_id == owner_id))
     if character is None:
         raise NotFound("character", character_id or f"of {job_id}")

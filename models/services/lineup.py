@@ -39,11 +39,9 @@ def line_up(session: Session, batch: Batch) -> Lineup:
         .order_by(Item.position)
         .limit(MOST_CARDS)
     ).all()
-    places = {job.character_id: position for position, job, _ in ended if job.status == Status.COMPLETED}
+    places = {output["character_id"]: place for place, job, output in ended if job.status == Status.COMPLETED}
     rows = session.scalars(
-        select(Character)
-        .where(Character.id.in_([one for one in places if one]))
-        .options(undefer(Character.card), undefer(Character.wrapper))
+        select(Character).where(Character.id.in_(places)).options(undefer(Character.card), undefer(Character.wrapper))
     ).all()
     held = _books(session, [row.id for row in rows])
     found = [(places[row.id], replace(characters.bare_card(row), book=held.get(row.id))) for row in rows]

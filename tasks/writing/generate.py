@@ -153,9 +153,7 @@ def _store(session: Session, work: Work, card: Card) -> Character:
             characters.save_book(session, character, card.book)
         return character
     try:
-        return characters.rewrite_character(
-            session, claim.owner_id, claim.job_id, again["character_id"], card, again["fields"]
-        )
+        return characters.rewrite_character(session, claim.owner_id, again["character_id"], card, again["fields"])
     except NotFound as error:
         raise StepFailed("VALIDATION_ERROR", "The character was deleted while it was written anew.") from error
 

@@ -60,7 +60,7 @@ class Studio:
             job = session.get_one(Job, job_id)
             output = session.get_one(Step, (job_id, 0)).output
             card = None
-            if job.character_id:
+            if output.get("character_id"):
                 card = characters.load_card(session, characters.find_character(session, self.owner, job_id=job_id))
             logs = list(session.scalars(select(JobLog.message).where(JobLog.job_id == job_id).order_by(JobLog.id)))
             return Made(job_id, job.status, job.error, card, output, logs)
