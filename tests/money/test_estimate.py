@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 from collections.abc import Mapping
 from decimal import Decimal
@@ -218,7 +219,7 @@ def test_local_servers_and_the_offline_writer_cost_nothing(
 # --- real runs ---
 
 STEPS = ("generate", "expand_lorebook")
-BATCHES = 100
+BATCHES = int(os.environ.get("ESTIMATE_BATCHES", "40"))  # 100 by hand: `ESTIMATE_BATCHES=100`
 
 
 class Moody(ModelServer):
@@ -292,7 +293,7 @@ def run_all(database: Any, heart: Heart) -> None:
                 break
 
 
-def test_the_true_cost_of_95_of_100_batches_lies_in_the_estimate(
+def test_the_true_cost_of_19_of_20_batches_lies_in_the_estimate(
     client: FlaskClient, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real pipeline, real HTTP, real ledger: answers of any length, up to 40% of them faults."""
