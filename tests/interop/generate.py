@@ -22,6 +22,7 @@ from cli.processes import Signals
 from cli.stack import Stack
 from tests.interop.make_cards import NAMES, ODD
 from tests.model_server import ENTRIES, ModelServer
+from tests.model_writer import Asked
 
 EACH = 25
 SOURCES = (
@@ -40,12 +41,14 @@ class Writer(ModelServer):
         super().__init__()
         self.numbers = itertools.count()
 
-    def write(self, purpose: str) -> dict[str, Any]:
+    def write(self, asked: Asked, body: dict[str, Any]) -> dict[str, Any]:
         """A card or entries with odd letters in every field."""
         number = next(self.numbers)
-        if purpose == "write_entries":
+        if asked.purpose not in ("write_card", "write_entries"):
+            return super().write(asked, body)
+        if asked.purpose == "write_entries":
             keys = ["/dra(gon|ke)s?/i", "башня", "塔", f"tower {number}", "comma, here"]
-            odd = {"name": "Tower", "keys": keys, "content": ODD, "category": "place", "constant": number % 2 == 0}
+            odd = {"name": "Tower", "keys": keys, "content": ODD, "category": "place", "constant": False}
             return {"entries": [*ENTRIES["entries"], odd]}
         name = NAMES[number % len(NAMES)]
         return {
@@ -54,7 +57,7 @@ class Writer(ModelServer):
             "personality": "Patient, dry, and never late.",
             "scenario": "A storm has taken the mail boat.",
             "first_mes": '*The lamp turns.*\n\n"You are wet, {{user}}. Who sent you?"',
-            "alternate_greetings": ["“So?”", '*Morning.* "Tea, {{user}}?"'][: number % 3],
+            "alternate_greetings": ["“So?”", '*Morning.* "Tea, {{user}}?"'],
             "mes_example": '<START>\n{{user}}: Who are you?\n{{char}}: "I keep the lamp."',
             "tags": ["sea", "тест", "桜", "keeper"],
             "creator_notes": "🦊 Quiet.",
@@ -80,7 +83,15 @@ def generate(client: Client, folder: Path, label: str) -> int:
     generations = [
         {
             "source_material": SOURCES[index % len(SOURCES)].format(name=name),
-            "options": {"format": list(FORMATS), "portrait_style": "tarot"},
+            "options": {
+                "format": list(FORMATS),
+                "portrait_style": "tarot",
+                "passes": "one",
+                "alternate_greetings": 2,
+                "repairs": 0,
+                "grounding": "free",
+                "on_errors": "deliver",
+            },
         }
         for index, name in enumerate(names)
     ]
