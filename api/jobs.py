@@ -80,7 +80,7 @@ def logs(query: dict[str, Any], job_id: str) -> Any:
     with db.transaction() as session:
         jobs.find_job(session, g.owner_id, job_id)
         lines = jobs.list_logs(session, job_id, **query)
-    return {"logs": lines, "next_after": lines[-1].id if lines else query["after"]}
+    return {"logs": lines, "next_after": lines[-1]["id"] if lines else query["after"]}
 
 
 @blueprint.get("/<job_id>/download/<format_name>")

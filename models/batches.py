@@ -42,6 +42,7 @@ class Batch(Base):
     cancelled: Mapped[int] = mapped_column(Integer, server_default="0")
     cost_usd: Mapped[Money]
     wasted_usd: Mapped[Money]
+    callback_url: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[Created]
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Computed, ForeignKey, Index, Integer, Text
+from sqlalchemy import Boolean, Computed, ForeignKey, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,12 +13,15 @@ from models.db import Base
 
 
 class Book(Base):
-    """A lorebook, of a character or standing alone."""
+    """A lorebook, of a character or standing alone. ``file_digest``: the SHA-256 of the file that it came in."""
 
     __tablename__ = "books"
     __table_args__ = (
         Index("ix_books_owner", "owner_id", "id"),
         Index("uq_books_character", "character_id", unique=True),
+        Index("ix_books_updated", "owner_id", "updated_at", "id"),
+        Index("ix_books_name", "owner_id", text('"left"(lower(name), 100)'), "id"),
+        Index("ix_books_file", "owner_id", "file_digest", postgresql_where="file_digest IS NOT NULL"),
     )
 
     id: Mapped[Id]
@@ -32,6 +35,7 @@ class Book(Base):
     extensions: Mapped[JsonObject]
     extra: Mapped[JsonObject]
     wrapper: Mapped[JsonObject]
+    file_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     tags: Mapped[Strings]
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     created_at: Mapped[Created]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, Text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.columns import Created, Id, JsonObject, Moment, Strings
@@ -13,7 +13,7 @@ class Character(Base):
     """A finished card, owned and editable.
 
     ``card`` is the V3 ``data`` object without its book, which has rows of its own; ``wrapper`` has the fields that an
-    imported card had beside ``data``. ``portrait`` is a PNG; None: one is drawn in ``portrait_style``.
+    imported card had beside ``data``; ``file_digest`` is the SHA-256 of that file. ``portrait`` is a PNG; None: one is drawn in ``portrait_style``.
     """
 
     __tablename__ = "characters"
@@ -21,6 +21,9 @@ class Character(Base):
         Index("ix_characters_owner", "owner_id", "id"),
         Index("ix_characters_tags", "tags", postgresql_using="gin"),
         Index("uq_characters_job", "job_id", unique=True),
+        Index("ix_characters_updated", "owner_id", "updated_at", "id"),
+        Index("ix_characters_name", "owner_id", text('"left"(lower(name), 100)'), "id"),
+        Index("ix_characters_file", "owner_id", "file_digest", postgresql_where="file_digest IS NOT NULL"),
     )
 
     id: Mapped[Id]
@@ -32,6 +35,7 @@ class Character(Base):
     tags: Mapped[Strings]
     portrait: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     portrait_style: Mapped[str] = mapped_column(Text, server_default="tarot")
+    file_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     favorite: Mapped[bool] = mapped_column(Boolean, server_default="false")
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     created_at: Mapped[Created]

@@ -1,10 +1,10 @@
-"""Jobs, the steps of their chains, and their logs."""
+"""Jobs and the steps of their chains."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, SmallInteger, Text
+from sqlalchemy import ForeignKey, Index, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,6 +65,7 @@ class Job(Base):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     cost_usd: Mapped[Money]
     reserved_usd: Mapped[Money]
+    callback_url: Mapped[str | None] = mapped_column(Text)
 
     lease_owner: Mapped[str | None] = mapped_column(Text)
     lease_expires_at: Mapped[Moment | None]
@@ -92,19 +93,3 @@ class Step(Base):
     output: Mapped[JsonObject]
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
-
-
-class JobLog(Base):
-    """One line of a job's log, for people. ``id`` is its place in the order of writing."""
-
-    __tablename__ = "job_logs"
-    __table_args__ = (Index("ix_job_logs_job", "job_id", "id"),)
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    at: Mapped[Created]
-    level: Mapped[str] = mapped_column(Text)
-    step: Mapped[str | None] = mapped_column(Text)
-    attempt: Mapped[int | None] = mapped_column(SmallInteger)
-    message: Mapped[str] = mapped_column(Text)
-    details: Mapped[JsonObject]

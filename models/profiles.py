@@ -20,6 +20,7 @@ class Profile(Base):
             text("lower(name)"),
             unique=True,
             postgresql_nulls_not_distinct=True,
+            postgresql_where="archived_at IS NULL",
         ),
     )
 

@@ -6,8 +6,10 @@ from models.books import Book, Entry
 from models.calls import Call
 from models.characters import Asset, Character
 from models.db import Base
+from models.deliveries import Delivery
+from models.events import Event
 from models.idempotency import KeptAnswer
-from models.jobs import Job, JobLog, Step
+from models.jobs import Job, Step
 from models.owners import ApiKey, Owner
 from models.prices import ModelPrice, PriceSource
 from models.profiles import Profile, ProfileVersion
@@ -25,10 +27,11 @@ __all__ = [
     "Call",
     "Character",
     "DailyUsage",
+    "Delivery",
     "Entry",
+    "Event",
     "Item",
     "Job",
-    "JobLog",
     "KeptAnswer",
     "ModelPrice",
     "Owner",

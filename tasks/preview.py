@@ -120,7 +120,7 @@ def _claim(request: Mapping[str, Any], config: Mapping[str, Any], prompts: Mappi
         index=0,
         tries=0,
         done=False,
-        last=False,
+        steps=1,
         request=request,
         profile_id="",
         profile_version=0,

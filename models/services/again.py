@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models.batches import Batch, Item
 from models.errors import WrongState
 from models.jobs import Job
-from models.services import calls, moves
+from models.services import calls, events, moves
 from models.services.batches import find_batch
 from models.services.jobs import NewJob, find_job, insert_jobs, list_steps
 from models.services.moves import Dispatch
@@ -89,6 +89,7 @@ def _replace(session: Session, batch: Batch, old: Job, new_id: str) -> list[Disp
         batch.finished_at = None
         batch.cancel_requested_at = None
     session.flush()
+    events.tell(session, *events.status(session.get_one(Job, new_id), batch))
     return moves.advance_batch(session, batch)
 
 

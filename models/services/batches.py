@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from models.batches import Batch, Item
 from models.errors import NotFound
 from models.ids import new_id
 from models.jobs import Job
-from models.services import moves
+from models.services import events, moves
 from models.services.jobs import NewJob, insert_jobs
 from models.services.moves import Dispatch
 from models.states import Status
@@ -62,7 +63,19 @@ def open_batch(
         ],
     )
     session.refresh(batch)
+    if refused:
+        events.tell(session, *refusals(batch, ids, jobs))
     return batch, moves.advance_batch(session, batch)
+
+
+def refusals(batch: Batch, ids: Sequence[str], jobs: Sequence[NewJob]) -> list[dict[str, Any]]:
+    """Return the events of a new batch's items that have failed from the start."""
+    positions = zip(ids, jobs, range(1, len(jobs) + 1), strict=True)
+    return events.ended(
+        batch,
+        [(job_id, position, 1, 0, job.error) for job_id, job, position in positions if job.error],
+        Status.FAILED,
+    )
 
 
 def find_batch(session: Session, owner_id: str, batch_id: str) -> Batch:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 import settings
 from models.errors import JobCancelled, StaleAttempt
-from models.jobs import Job, JobLog, Step
-from models.services import moves
+from models.events import Kind
+from models.jobs import Job, Step
+from models.services import events, moves
 from models.services.jobs import list_steps
 from models.services.moves import Dispatch
 from models.services.profiles import texts_of
@@ -31,7 +32,7 @@ class Claim:
     """The right to run one step of one job at one attempt, with what it needs to know.
 
     ``tries``: how often the step has been begun, this time included. ``done``: it was finished earlier, and only the
-    next one is left to run. ``last``: the job ends with it.
+    next one is left to run. ``steps``: how many the job has.
     """
 
     job_id: str
@@ -44,7 +45,7 @@ class Claim:
     index: int
     tries: int
     done: bool
-    last: bool
+    steps: int
     request: Mapping[str, Any] = field(repr=False)
     profile_id: str
     profile_version: int
@@ -53,6 +54,11 @@ class Claim:
     request_id: str
     position: int | None
     created_at: datetime
+
+    @property
+    def last(self) -> bool:
+        """Whether the job ends with this step."""
+        return self.index == self.steps - 1
 
 
 def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: str) -> Claim | None:
@@ -85,7 +91,15 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     step.attempts += 1
     step.started_at = func.coalesce(Step.started_at, func.now())
     session.flush()
-    return _claim(session, job, step, len(steps))
+    claim = _claim(session, job, step, len(steps))
+    events.tell(session, _step(claim, Status.PROCESSING))
+    return claim
+
+
+def _step(claim: Claim, status: Status, **more: Any) -> dict[str, Any]:
+    """Return the event that says where the claimed step stands."""
+    place = {"index": claim.index + 1, "total": claim.steps, "attempt": claim.attempt}
+    return events.step(claim.job_id, claim.step, status, **place, **more)
 
 
 def _enter(session: Session, job_id: str, attempt: int, *, begin: bool) -> Job | None:
@@ -136,7 +150,7 @@ def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
         index=step.index,
         tries=step.attempts,
         done=step.status == Status.COMPLETED,
-        last=step.index == steps - 1,
+        steps=steps,
         request=job.request,
         profile_id=job.profile_id,
         profile_version=job.profile_version,
@@ -164,6 +178,7 @@ def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispat
             Status.PROCESSING,
             Status.COMPLETED,
             attempt=claim.attempt,
+            first=[_step(claim, Status.COMPLETED, progress=100)],
             progress=100,
             detail=None,
         )
@@ -171,6 +186,8 @@ def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispat
         job = _touch(session, claim, progress=progress, detail=None, **_unheld(GRACE))
     if job is None:
         raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+    if not claim.last:
+        events.tell(session, _step(claim, Status.COMPLETED, progress=progress))
     if job.cancel_requested_at is not None and not claim.last:
         raise JobCancelled(f"{claim.job_id} is to be cancelled.")
     return sent
@@ -187,19 +204,21 @@ def write_checkpoint(session: Session, claim: Claim, output: Mapping[str, Any]) 
 
 def fail_job(session: Session, claim: Claim, error: moves.Fault) -> list[Dispatch]:
     """End the job of a claim with an error; returns what to send next. Nothing happens if the claim is stale."""
-    job, sent = _end(session, claim, Status.FAILED, error)
-    if job is not None:
-        _add_log(session, claim, "error", error["message"], {"code": error["code"]})
-    return sent
+    return _end(session, claim, Status.FAILED, error, _line(claim, "error", error["message"], {"code": error["code"]}))
 
 
 def end_cancelled(session: Session, claim: Claim) -> list[Dispatch]:
     """End the job of a claim as cancelled; returns what to send next. Nothing happens if the claim is stale."""
-    return _end(session, claim, Status.CANCELLED, moves.cancelled("Cancelled on request while it ran."))[1]
+    return _end(session, claim, Status.CANCELLED, moves.cancelled("Cancelled on request while it ran."))
 
 
-def _end(session: Session, claim: Claim, after: Status, error: moves.Fault) -> tuple[Job | None, list[Dispatch]]:
-    return moves.end_job(session, claim.job_id, Status.PROCESSING, after, attempt=claim.attempt, error=dict(error))
+def _end(
+    session: Session, claim: Claim, after: Status, error: moves.Fault, *lines: Mapping[str, Any]
+) -> list[Dispatch]:
+    first = [*lines, _step(claim, after)]
+    return moves.end_job(
+        session, claim.job_id, Status.PROCESSING, after, attempt=claim.attempt, error=dict(error), first=first
+    )[1]
 
 
 def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str | None = None) -> list[Dispatch]:
@@ -216,6 +235,7 @@ def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str 
         .where(Step.job_id == claim.job_id, Step.index == claim.index, Step.status == Status.PROCESSING)
         .values(status=Status.QUEUED)
     )
+    events.tell(session, _step(claim, Status.QUEUED, detail=detail, wait_seconds=round(seconds, 1)))
     return [] if seconds else moves.mark_dispatched(session, [claim.job_id])
 
 
@@ -227,8 +247,11 @@ def _unheld(wait: timedelta) -> dict[str, Any]:
 def note_progress(session: Session, claim: Claim, progress: int, detail: str | None) -> None:
     """Show how far a running step is; raises `StaleAttempt` when it is not ours any more. Progress never goes back."""
     values = {"progress": func.greatest(Job.progress, progress), "detail": detail}
-    if _touch(session, claim, **values) is None:
+    job = _touch(session, claim, **values)
+    if job is None:
         raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+    data = {"progress": job.progress, "step": claim.step, "detail": detail, "cost_usd": float(job.cost_usd)}
+    events.tell(session, {"job_id": claim.job_id, "kind": Kind.PROGRESS, "data": data})
 
 
 def write_log(
@@ -237,20 +260,12 @@ def write_log(
     """Add a line to the job's log; raises `StaleAttempt` when the claim is over."""
     if _touch(session, claim) is None:
         raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
-    _add_log(session, claim, level, message, details or {})
+    events.tell(session, _line(claim, level, message, details or {}))
 
 
-def _add_log(session: Session, claim: Claim, level: str, message: str, details: Mapping[str, Any]) -> None:
-    session.add(
-        JobLog(
-            job_id=claim.job_id,
-            level=level,
-            step=claim.step,
-            attempt=claim.attempt,
-            message=message,
-            details=dict(details),
-        )
-    )
+def _line(claim: Claim, level: str, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"level": level, "step": claim.step, "attempt": claim.attempt, "message": message, "details": dict(details)}
+    return events.line(claim.job_id, **said)
 
 
 def step_outputs(session: Session, job_id: str) -> dict[str, dict[str, Any]]:

@@ -10,8 +10,9 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
 from models.errors import NotFound, WrongState
+from models.events import Event, Kind
 from models.ids import new_id
-from models.jobs import Job, JobLog, Step
+from models.jobs import Job, Step
 from models.profiles import ProfileVersion
 from models.services import moves, usage
 from models.services.moves import Dispatch
@@ -115,12 +116,13 @@ def list_steps(session: Session, job_id: str) -> Sequence[Step]:
     return session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.index)).all()
 
 
-def list_logs(session: Session, job_id: str, *, level: str | None, after: int, limit: int) -> Sequence[JobLog]:
-    """Return log lines behind the line ``after``, oldest first."""
-    query = select(JobLog).where(JobLog.job_id == job_id, JobLog.id > after)
+def list_logs(session: Session, job_id: str, *, level: str | None, after: int, limit: int) -> Sequence[dict[str, Any]]:
+    """Return log lines behind the line ``after``, oldest first: `LogLineSchema` has their shape."""
+    query = select(Event).where(Event.job_id == job_id, Event.kind == Kind.LOG, Event.id > after)
     if level:
-        query = query.where(JobLog.level == level)
-    return session.scalars(query.order_by(JobLog.id).limit(limit)).all()
+        query = query.where(Event.data["level"].astext == level)
+    lines = session.scalars(query.order_by(Event.id).limit(limit)).all()
+    return [{"id": line.id, "at": line.at, **line.data} for line in lines]
 
 
 @dataclass(frozen=True)

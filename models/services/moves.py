@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.batches import Batch
 from models.jobs import Job, Step
+from models.services import events
 from models.states import OPEN, TERMINAL, Status, batch_end, may_move
 
 Fault = Mapping[str, Any]
@@ -64,9 +65,10 @@ def end_job(
     *,
     attempt: int | None = None,
     error: Fault | None = None,
+    first: Sequence[Mapping[str, Any]] = (),
     **values: Any,
 ) -> tuple[Job | None, list[Dispatch]]:
-    """End one job and do what follows for its batch.
+    """End one job and do what follows for its batch. ``first``: events that are told before its end.
 
     Returns the job (None: it was not in ``before`` at ``attempt``, somebody was first) and what to send next.
     """
@@ -79,7 +81,7 @@ def end_job(
         "waiting_until": None,
         "reserved_usd": 0,
     }
-    job = _move(session, batch, job_id, before, after, attempt, {**ended, **values})
+    job = _move(session, batch, job_id, before, after, attempt, {**ended, **values}, first)
     if job is None:
         return None, []
     if after is not Status.COMPLETED:
@@ -99,6 +101,7 @@ def _move(
     after: Status,
     attempt: int | None,
     values: Mapping[str, Any],
+    first: Sequence[Mapping[str, Any]] = (),
 ) -> Job | None:
     if not may_move(before, after):
         raise ValueError(f"{before} -> {after} is no legal move")
@@ -110,9 +113,12 @@ def _move(
         .returning(Job)
         .execution_options(populate_existing=True)
     )
-    if job is not None and batch is not None:
+    if job is None:
+        return None
+    if batch is not None:
         count(batch, before, after, 1)
         session.flush()
+    events.tell(session, *first, *events.status(job, batch))
     return job
 
 
@@ -138,22 +144,21 @@ def count(batch: Batch, before: Status, after: Status, jobs: int) -> None:
 
 def cancel_queued(session: Session, batch: Batch, reason: str) -> int:
     """Cancel every job of a locked batch that no worker has begun; returns how many."""
-    ids = session.scalars(
+    error = cancelled(reason)
+    jobs = session.execute(
         update(Job)
         .where(Job.batch_id == batch.id, Job.status == Status.QUEUED)
-        .values(
-            status=Status.CANCELLED,
-            error=dict(cancelled(reason)),
-            finished_at=func.now(),
-            updated_at=func.now(),
-        )
-        .returning(Job.id)
+        .values(status=Status.CANCELLED, error=dict(error), finished_at=func.now(), updated_at=func.now())
+        .returning(Job.id, Job.position, Job.attempt, Job.cost_usd)
         .execution_options(synchronize_session=False)
     ).all()
-    close_steps(session, ids, Status.CANCELLED)
-    count(batch, Status.QUEUED, Status.CANCELLED, len(ids))
+    close_steps(session, [job.id for job in jobs], Status.CANCELLED)
+    count(batch, Status.QUEUED, Status.CANCELLED, len(jobs))
     session.flush()
-    return len(ids)
+    ended = [(job.id, job.position, job.attempt, job.cost_usd, error) for job in jobs]
+    ended.sort(key=lambda job: job[1] or 0)
+    events.tell(session, *events.ended(batch, ended, Status.CANCELLED))
+    return len(jobs)
 
 
 def advance_batch(session: Session, batch: Batch) -> list[Dispatch]:
@@ -164,6 +169,7 @@ def advance_batch(session: Session, batch: Batch) -> list[Dispatch]:
         batch.status = end_of(batch)
         batch.finished_at = func.now()
         session.flush()
+        events.tell_done(session, batch)
         return []
     return take_window(session, batch)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 import settings
 from models.batches import Batch
 from models.jobs import Job, Step
-from models.services import idempotency, moves, workers
+from models.services import events, idempotency, moves, workers
 from models.services.claims import GRACE, LEASE
 from models.services.moves import Dispatch
 from models.states import OPEN, TERMINAL, Priority, Status
@@ -93,6 +93,9 @@ def _take_over(session: Session, job: Any, *, alone: bool) -> list[Dispatch]:
     session.execute(
         update(Step).where(Step.job_id == job.id, Step.status == Status.PROCESSING).values(status=Status.QUEUED)
     )
+    message = "The worker that ran this was lost; it goes on from its last finished step."
+    said = {"level": "warning", "step": None, "attempt": job.attempt + 1, "message": message, "details": {}}
+    events.tell(session, events.line(job.id, **said))
     return [] if suspect else moves.mark_dispatched(session, [job.id])
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from models import db
 from models.batches import Batch
+from models.events import Event, Kind
 from models.services import batches, claims, jobs
 from models.services.batches import NewBatch
 from models.services.claims import Claim
@@ -76,3 +79,9 @@ def counts(batch_id: str) -> dict[str, int]:
 def status(batch_id: str) -> str:
     with db.transaction() as session:
         return session.get_one(Batch, batch_id).status
+
+
+def log_lines(session: Any, job_id: str | None = None) -> list[str]:
+    """Return what the job's log says (of all jobs, without one), oldest first."""
+    lines = select(Event.data["message"].astext).where(Event.kind == Kind.LOG).order_by(Event.id)
+    return list(session.scalars(lines if job_id is None else lines.where(Event.job_id == job_id)))

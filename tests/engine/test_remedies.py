@@ -13,7 +13,6 @@ from sqlalchemy import select
 from cli.embedded import Server
 from models import db
 from models.calls import ANSWERED, FAULTED, Call
-from models.jobs import JobLog
 from models.services import calls, prices
 from providers import base
 from providers.base import Completion, Prompt, Sampling
@@ -78,8 +77,7 @@ def rows() -> list[Call]:
 
 def told(asker: Asker) -> str:
     with db.transaction() as session:
-        lines = session.scalars(select(JobLog.message).where(JobLog.job_id == asker.claim.job_id).order_by(JobLog.id))
-        return "\n".join(lines)
+        return "\n".join(work.log_lines(session, asker.claim.job_id))
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streaming", "whole"])

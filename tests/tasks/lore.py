@@ -14,7 +14,6 @@ from sqlalchemy import select
 from cards.card import Book, Card
 from models import db
 from models.calls import Call
-from models.jobs import JobLog
 from models.services import batches, characters, profiles
 from models.services.batches import NewBatch
 from models.services.claims import Claim
@@ -163,7 +162,7 @@ class Desk:
     def logs(self) -> list[str]:
         """All lines of the jobs' logs."""
         with db.transaction() as session:
-            return list(session.scalars(select(JobLog.message).order_by(JobLog.id)))
+            return jobs.log_lines(session)
 
     def calls(self) -> list[str]:
         """The purposes of the calls that were booked, in order."""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import undefer
 from cards.card import Card
 from models import db
 from models.artifacts import Artifact
-from models.jobs import Job, JobLog, Step
+from models.jobs import Job, Step
 from models.services import characters
 from schemas.generations import CharacterCardSchema
 from tests.engine import jobs as work
@@ -62,7 +62,7 @@ class Studio:
             card = None
             if output.get("character_id"):
                 card = characters.load_card(session, characters.find_character(session, self.owner, job_id=job_id))
-            logs = list(session.scalars(select(JobLog.message).where(JobLog.job_id == job_id).order_by(JobLog.id)))
+            logs = work.log_lines(session, job_id)
             return Made(job_id, job.status, job.error, card, output, logs)
 
     def files(self, job_id: str) -> dict[str, bytes]:
