@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Response, g, jsonify, request
+from werkzeug.exceptions import BadRequest
 
 from api.json import read_json
 from models import db
@@ -30,6 +31,7 @@ class Answer:
     location: str = ""
     sent: list[Dispatch] = field(default_factory=list)
     status: int = 202
+    version: int | None = None  # of what was made, for its ETag; a replay has none, as it may have changed since
     replayed: bool = False
 
     def respond(self) -> Response:
@@ -38,6 +40,8 @@ class Answer:
         response.status_code = self.status
         if self.location:
             response.headers["Location"] = self.location
+        if self.version is not None:
+            response.set_etag(f"v{self.version}")
         if self.replayed:
             response.headers["Idempotency-Replayed"] = "true"
         return response
@@ -81,7 +85,29 @@ def read_key() -> str | None:
 
 
 def digest_request() -> bytes:
-    """Return a digest of what is asked: method, path and body, whatever the order of its fields."""
+    """Return a digest of what is asked: method, path, query and body, whatever the order of a body's fields."""
+    query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+    asked = f"{request.method} {request.path}{query}\n".encode()
+    return hashlib.sha256(asked + (digest_parts() or digest_body())).digest()
+
+
+def digest_parts() -> bytes:
+    """Return what a multipart body says: its files and fields, whatever the boundary; nothing for other bodies."""
+    if request.mimetype != "multipart/form-data":
+        return b""
+    parts = [[name, *request.form.getlist(name)] for name in request.form]
+    for name, file in request.files.items(multi=True):
+        parts.append([name, file.filename or "", hashlib.sha256(file.stream.read()).hexdigest()])
+        file.stream.seek(0)
+    return json.dumps(parts).encode()
+
+
+def digest_body() -> bytes:
+    """Return JSON with its fields in order, and anything else as it is."""
     data = request.get_data(cache=True)
-    body = json.dumps(read_json(data) if data else None, sort_keys=True)
-    return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).digest()
+    if not data:
+        return b"null"
+    try:
+        return json.dumps(read_json(data), sort_keys=True).encode()
+    except (BadRequest, Invalid):
+        return data
