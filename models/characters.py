@@ -13,7 +13,8 @@ class Character(Base):
     """A finished card, owned and editable.
 
     ``card`` is the V3 ``data`` object without its book, which has rows of its own; ``wrapper`` has the fields that an
-    imported card had beside ``data``; ``file_digest`` is the SHA-256 of that file. ``portrait`` is a PNG; None: one is drawn in ``portrait_style``.
+    imported card had beside ``data``; ``file_digest`` is the SHA-256 of that file. ``portrait`` is a PNG; None: one is
+    drawn in ``portrait_style``.
     """
 
     __tablename__ = "characters"
