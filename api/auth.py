@@ -41,7 +41,7 @@ def needs(scope: str) -> Callable[[View], View]:
 
 
 def authenticate() -> None:
-    """Find the caller's key and put its owner on ``g``; raises `Unauthenticated` or `Forbidden`."""
+    """Find the caller's key and put it and its owner on ``g``; raises `Unauthenticated` or `Forbidden`."""
     nowhere = request.endpoint is None and not request.path.startswith("/api/")
     if request.endpoint in OPEN_ENDPOINTS or nowhere or request.method == "OPTIONS":
         return
@@ -53,7 +53,7 @@ def authenticate() -> None:
             f"This key may not do that: it needs the scope {scope!r} and has {', '.join(key.scopes)}.",
             details={"needed": scope, "scopes": list(key.scopes)},
         )
-    g.owner_id = key.owner_id
+    g.owner_id, g.key_id = key.owner_id, key.id
 
 
 def find_key() -> ApiKey:
