@@ -13,7 +13,7 @@ from api.auth import needs
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.lint import by_item, show_lint
-from api.paging import ask_of, page_of
+from api.paging import ask_of, page_of, wanted_of
 from cards.lint import lint_batch
 from models import db
 from models.batches import Batch, Item
@@ -22,10 +22,13 @@ from models.errors import Invalid
 from models.jobs import Job
 from models.services import again, batches, lineup, stops
 from models.services.batches import NewBatch
+from models.services.listing import BatchFilter, list_batches
 from models.services.pages import read_cursor, write_cursor
 from models.states import Status
 from schemas.generations import (
     BatchLintSchema,
+    BatchListSchema,
+    BatchQuery,
     BatchRequestSchema,
     BatchRetriedSchema,
     BatchRetrySchema,
@@ -63,6 +66,17 @@ def create(body: dict[str, Any]) -> Any:
         return Answer(OpenedBatchSchema().dump(show_accepted(batch) | estimated), links.batch(batch.id), first)
 
     return answer_once(make)
+
+
+@blueprint.get("")
+@blueprint.arguments(BatchQuery, location="query")
+@blueprint.response(200, BatchListSchema)
+def list_all(query: dict[str, Any]) -> Any:
+    """List batches, newest first unless `sort` says otherwise."""
+    ask = ask_of(query)
+    with db.transaction() as session:
+        page = list_batches(session, g.owner_id, BatchFilter(**wanted_of(query)), ask)
+    return page_of("batches", [show_batch(batch) for batch in page.rows], ask, page.total, page.next_cursor)
 
 
 @blueprint.post("/estimate")
@@ -103,7 +117,7 @@ def list_items(query: dict[str, Any], batch_id: str) -> Any:
         shown, more = rows[: ask.limit], len(rows) > ask.limit
         next_cursor = write_cursor(str(shown[-1][0].position)) if more else None
         total = batches.count_items(batch, query["status"])
-        return page_of("items", show_items(session, shown), ask, total, next_cursor)
+        return page_of("items", show_items(session, shown), ask, total, next_cursor, exact=True)
 
 
 @blueprint.get("/<batch_id>/lint")

@@ -11,7 +11,7 @@ from api import links
 from api.files import send
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
-from api.paging import ask_of, page_of
+from api.paging import ask_of, page_of, wanted_of
 from api.results import find_made, show_made
 from models import db
 from models.jobs import Job, Step
@@ -39,9 +39,9 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/api/v2/jobs", description="
 @blueprint.arguments(JobQuery, location="query")
 @blueprint.response(200, JobListSchema)
 def list_all(query: dict[str, Any]) -> Any:
-    """List jobs, newest first."""
+    """List jobs, newest first unless `sort` says otherwise."""
     ask = ask_of(query)
-    wanted = JobFilter(**{name: value for name, value in query.items() if name not in {"limit", "offset", "cursor"}})
+    wanted = JobFilter(**wanted_of(query))
     with db.transaction() as session:
         page = list_jobs(session, g.owner_id, wanted, ask)
     return page_of("jobs", page.rows, ask, page.total, page.next_cursor)

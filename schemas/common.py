@@ -60,13 +60,29 @@ class PageQuery(Strict):
             raise ValidationError("Use either offset or cursor, not both.", "cursor")
 
 
+def sort_by(*names: str) -> fields.String:
+    """Return the parameter that chooses one of a list's orders, or the reverse of one; the first one's is usual."""
+    return fields.String(
+        load_default=f"-{names[0]}",
+        validate=validate.OneOf([f"{sign}{name}" for name in names for sign in ("", "-")]),
+        metadata={
+            "description": "In which order; with `-` from the latest, highest or last. "
+            "What has not finished yet counts as the latest."
+        },
+    )
+
+
 class PageSchema(Schema):
     """What every list answers beside its rows."""
 
-    total = fields.Integer()
+    total = fields.Integer(metadata={"description": "Rows in all, on every page; long lists are counted up to 10,000."})
+    total_is_exact = fields.Boolean(metadata={"description": "False: there are at least `total` rows, maybe more."})
     limit = fields.Integer()
     offset = fields.Integer()
-    next_cursor = fields.String(allow_none=True)
+    next_cursor = fields.String(
+        allow_none=True,
+        metadata={"description": "Hand this back as `cursor`, with the same filters and sort; null: the last page."},
+    )
 
 
 class FaultSchema(Schema):

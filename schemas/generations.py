@@ -12,7 +12,7 @@ from cards.errors import CardError
 from cards.read import read_card
 from models.states import Priority
 from schemas.books import LintSchema
-from schemas.common import Moment, Money, Strict
+from schemas.common import STATUSES, Moment, Money, PageQuery, PageSchema, Strict, sort_by
 from schemas.options import OptionsSchema
 
 SOURCE_CHARACTERS = 200_000
@@ -58,12 +58,12 @@ class CharacterCardSchema(Strict):
     @validates_schema
     def agrees_with_itself(self, data: Mapping[str, Any], **_: Any) -> None:
         """Options that cannot all be had are refused, each with what to do."""
-        faults = dict(_disagreements(data.get("options", {}), existing="character_card" in data))
+        faults = dict(disagreements(data.get("options", {}), existing="character_card" in data))
         if faults:
             raise ValidationError({"options": {name: [message] for name, message in faults.items()}})
 
 
-def _disagreements(options: Mapping[str, Any], *, existing: bool) -> Iterator[tuple[str, str]]:
+def disagreements(options: Mapping[str, Any], *, existing: bool) -> Iterator[tuple[str, str]]:
     """Yield options that contradict others, with what to do."""
     if options.get("keep") and not existing:
         yield "keep", "Keeps fields of an existing card: give it as character_card, or leave this out."
@@ -213,6 +213,24 @@ class BatchSchema(BatchStatusSchema):
     """A batch and its first items."""
 
     items = fields.List(fields.Nested(ItemSchema))
+
+
+class BatchQuery(PageQuery):
+    """Which batches to list."""
+
+    status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
+    name = fields.String(
+        load_default=None, validate=validate.Length(1, 200), metadata={"description": "A part of it, in any case."}
+    )
+    created_after = Moment(load_default=None, metadata={"description": "At this time or later."})
+    created_before = Moment(load_default=None, metadata={"description": "Before this time."})
+    sort = sort_by("created_at", "finished_at", "status")
+
+
+class BatchListSchema(PageSchema):
+    """A page of batches."""
+
+    batches = fields.List(fields.Nested(BatchStatusSchema))
 
 
 class BatchLintSchema(LintSchema):

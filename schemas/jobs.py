@@ -6,19 +6,34 @@ from marshmallow import Schema, fields, validate
 
 from schemas.books import BookSchema, FindingSchema
 from schemas.characters import LossSchema
-from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict
+from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict, sort_by
 from schemas.options import OptionsSchema
 
 
-class JobQuery(PageQuery):
+class JobFilterQuery(Strict):
+    """Which jobs."""
+
+    batch_id = fields.String(load_default=None)
+    created_after = Moment(load_default=None, metadata={"description": "At this time or later."})
+    created_before = Moment(load_default=None, metadata={"description": "Before this time."})
+
+
+class JobQuery(PageQuery, JobFilterQuery):
     """Which jobs to list."""
 
     status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
-    batch_id = fields.String(load_default=None)
     profile_id = fields.String(load_default=None)
     kind = fields.String(load_default=None)
-    created_after = Moment(load_default=None)
-    created_before = Moment(load_default=None)
+    q = fields.String(
+        load_default=None,
+        validate=validate.Length(1, 200),
+        metadata={
+            "description": "Beginnings of words in the name of the character or of the batch; or the code of an error, "
+            "or the id of a job, in full.",
+            "example": "ond mar",
+        },
+    )
+    sort = sort_by("created_at", "finished_at", "cost_usd", "status")
 
 
 class ItemQuery(PageQuery):
