@@ -1,16 +1,37 @@
-"""Versions on the wire: an ETag on what can be edited, ``If-None-Match`` to read, ``If-Match`` to change."""
+"""Versions on the wire: an ETag on what can be read, ``If-None-Match`` to read it again, ``If-Match`` to change it."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
-from flask import jsonify, request
+from flask import Flask, jsonify, request
 from werkzeug.wrappers import Response
 
 from models.errors import Unconditional
 
 TAG = re.compile(r'(?:W/)?"v([0-9]{1,9})(?:-[a-z-]{1,40})?"')
+
+
+def register(app: Flask) -> None:
+    """Give every JSON answer to a GET an ETag; after `requests`, so that this runs before its headers are put on."""
+    app.after_request(tag_answer)
+
+
+def tag_answer(response: Response) -> Response:
+    """Put an ETag on what has none of its own, weak since it is of what the body says; 304 when the caller has it."""
+    json = response.status_code == 200 and response.mimetype == "application/json"
+    if request.method not in {"GET", "HEAD"} or not request.path.startswith("/api/v2/") or not json:
+        return response
+    if response.is_streamed or response.direct_passthrough or "ETag" in response.headers:
+        return response
+    digest = hashlib.blake2b(response.get_data(), digest_size=16).hexdigest()
+    response.set_etag(digest, weak=True)
+    response.headers["Cache-Control"] = "private, no-cache"
+    if request.if_none_match.contains_weak(digest):
+        response.status_code = 304
+    return response
 
 
 def with_etag(body: Any, version: int, marks: str = "") -> Response:
