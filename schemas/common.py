@@ -49,7 +49,7 @@ class PageQuery(Strict):
     )
     cursor = fields.String(
         load_default=None,
-        validate=validate.Length(1, 200),
+        validate=validate.Length(1, 1000),  # one of a list by names holds a name
         metadata={"description": "`next_cursor` of the page before."},
     )
 
