@@ -165,6 +165,37 @@ def daily(env: Mapping[str, str] | None = None) -> Daily:
     return Daily(int(tokens), _dollars("DAILY_COST_USD", cost))
 
 
+@dataclass(frozen=True)
+class RateLimits:
+    """How often one key may ask, as ``60/minute``; None: as often as it likes. ``guess``: unknown keys, an address."""
+
+    create: str | None = "60/minute"
+    edit: str | None = "300/minute"
+    read: str | None = "3000/minute"
+    guess: str | None = "60/minute"
+
+
+def rate_limits(env: Mapping[str, str] | None = None) -> RateLimits:
+    """Read the rate limits; raises `SettingError` naming one that cannot be used."""
+    env = os.environ if env is None else env
+    found = {}
+    for name in ("create", "edit", "read", "guess"):
+        variable = f"RATE_LIMIT_{name.upper()}"
+        text = env.get(variable, "").strip().lower() or getattr(RateLimits, name)
+        if text != "off" and not re.fullmatch(r"[1-9][0-9]{0,8} ?/ ?(second|minute|hour|day)", text):
+            raise SettingError(f"{variable} must be such as 60/minute, or off (found: {text[:40]!r}).")
+        found[name] = None if text == "off" else text
+    return RateLimits(**found)
+
+
+def web_streams(env: Mapping[str, str] | None = None) -> int:
+    """Return how many may watch events on one web process (each holds a thread); raises `SettingError`."""
+    text = (os.environ if env is None else env).get("WEB_STREAMS", "").strip() or "400"
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise SettingError(f"WEB_STREAMS must be a whole number up to 9999 (found: {text[:40]!r}).")
+    return int(text)
+
+
 PRICED = ("prompt", "completion", "request", "internal_reasoning", "input_cache_read", "input_cache_write")
 
 
@@ -211,7 +242,11 @@ def _dollars(what: str, text: str) -> Decimal:
 def load(env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of a server process from ``env`` (default: the environment)."""
     env = os.environ if env is None else env
-    daily(env), model_prices(env)  # what cannot be used is said at the start, not before the first call
+    (
+        daily(env),
+        model_prices(env),
+        rate_limits(env),
+    )  # what cannot be used is said at the start, not before the first call
     for name in ("DATABASE_URL", "REDIS_URL"):
         if not env.get(name):
             raise SettingError(f"{name} is not set. `make up` starts embedded servers and sets it for you.")

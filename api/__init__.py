@@ -15,12 +15,15 @@ from api import (
     characters,
     docs,
     errors,
+    etags,
+    events,
     generation,
     health,
     jobs,
     keys,
     models,
     requests,
+    slots,
     usage,
     validation,
 )
@@ -36,10 +39,13 @@ def create_app() -> Flask:
     app.json = JSONProvider(app)
     app.config.update(docs.CONFIG, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, CORS_ORIGINS=settings.load().cors_origins)
     requests.register(app)
+    etags.register(app)
+    slots.register(app)
     auth.register(app)
+    events.register(app)
     api = docs.Api(app)
     errors.register(app)
-    for noun in (batches, generation, jobs, characters, books, validation, keys, catalogue, usage, models):
+    for noun in (batches, generation, jobs, events, characters, books, validation, keys, catalogue, usage, models):
         api.register_blueprint(noun.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)

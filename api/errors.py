@@ -26,6 +26,7 @@ STATUS: Mapping[type[domain.DomainError], int] = {
     domain.StaleVersion: 412,
     domain.QuotaExceeded: 429,
     domain.Unconditional: 428,
+    domain.Busy: 503,
 }
 CODES: Mapping[int, str] = {
     400: "BAD_REQUEST",
@@ -67,6 +68,8 @@ def from_domain(error: domain.DomainError) -> Response:
         response.set_data(jsonify({**response.get_json(), **error.details}).get_data())
     if isinstance(error, domain.QuotaExceeded):
         response.headers["Retry-After"] = str(max(1, int((error.resets_at - datetime.now(UTC)).total_seconds())))
+    if response.status_code == 503:
+        response.headers["Retry-After"] = "5"
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="cardforge"'
     return response

@@ -2,14 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 # Loopback unless told otherwise: keys travel in clear text, so anything wider belongs behind TLS.
 bind = f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
-# Views wait for PostgreSQL, so threads; two processes use two cores and survive the loss of one.
+# Views wait for PostgreSQL, so threads; two processes use two cores and survive the loss of one. Whoever watches events
+# holds a thread that sleeps; how many of the others work at one time is bounded in api/slots.py.
 worker_class = "gthread"
-workers = 2
-threads = 8
+workers = int(os.environ.get("WEB_PROCESSES") or 2)
+threads = 100 + int(os.environ.get("WEB_STREAMS") or 400)
+worker_connections = 2 * threads  # those that are only kept alive included
 
 # No preload: each process makes its own database engine after the fork; shared connections would be mixed up.
 preload_app = False
@@ -41,3 +44,8 @@ logconfig_dict = {
     "root": {"level": "INFO", "handlers": ["lines"]},
     "loggers": {"gunicorn.error": {"propagate": True}, "gunicorn.access": {"propagate": False}},
 }
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let streams of events end when the process is to stop, or it would be killed over them."""
+    worker.wsgi.extensions["feed"].is_alive = lambda: worker.alive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, Numeric, Text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, Numeric, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.columns import Created, Id, JsonObject, Moment, Money
@@ -22,7 +22,10 @@ class Batch(Base):
     __table_args__ = (
         CheckConstraint("total = queued + processing + completed + failed + cancelled", name="counters_add_up"),
         CheckConstraint("least(queued, processing, completed, failed, cancelled) >= 0", name="counters_not_negative"),
-        Index("ix_batches_owner", "owner_id", "id"),
+        Index("ix_batches_owner_created", "owner_id", "created_at", "id"),
+        Index("ix_batches_owner_status", "owner_id", "status", "created_at", "id"),
+        Index("ix_batches_owner_finished", "owner_id", text("COALESCE(finished_at, 'infinity'::timestamptz)"), "id"),
+        Index("ix_batches_words", text("to_tsvector('simple'::regconfig, name)"), postgresql_using="gin"),
         Index("ix_batches_open", "id", postgresql_where="status IN ('queued', 'processing')"),
     )
 

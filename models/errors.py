@@ -73,6 +73,12 @@ class QuotaExceeded(DomainError):
         self.resets_at = resets_at
 
 
+class Busy(DomainError):
+    """All places are taken for the moment: try again."""
+
+    code = "BUSY"
+
+
 class StaleVersion(DomainError):
     """Somebody else has edited the row since it was read: read it again and apply the change to that."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, SmallInteger, Text
+from sqlalchemy import ForeignKey, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,6 +12,7 @@ from models.columns import Created, Id, JsonObject, Moment, Money
 from models.db import Base
 from models.states import Priority, Status
 
+FAILED = "error IS NOT NULL"
 IS_OPEN = "status IN ('queued', 'processing')"
 
 
@@ -27,8 +28,13 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_owner", "owner_id", "id"),
-        Index("ix_jobs_owner_status", "owner_id", "status", "id"),
+        # Lists, one index for each order and filter. None by cost: it changes with every call, and each change of an
+        # indexed column writes into all indexes of the row.
+        Index("ix_jobs_owner_created", "owner_id", "created_at", "id"),
+        Index("ix_jobs_owner_status", "owner_id", "status", "created_at", "id"),
+        Index("ix_jobs_owner_profile", "owner_id", "profile_id", "created_at", "id"),
+        Index("ix_jobs_owner_finished", "owner_id", text("COALESCE(finished_at, 'infinity'::timestamptz)"), "id"),
+        Index("ix_jobs_owner_error", "owner_id", text("(error ->> 'code'::text)"), "id", postgresql_where=FAILED),
         Index(
             "ix_jobs_waiting",
             "batch_id",

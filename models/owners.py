@@ -15,12 +15,15 @@ class Owner(Base):
     __tablename__ = "owners"
 
     id: Mapped[Id]
-    name: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text, unique=True)
     created_at: Mapped[Created]
 
 
 class ApiKey(Base):
-    """One key. Only its SHA-256 is kept; ``prefix`` is what people recognise it by."""
+    """One key. Only its SHA-256 is kept; ``prefix`` is what people recognise it by.
+
+    After a rotation ``old_digest`` is good as well, until ``old_until``.
+    """
 
     __tablename__ = "api_keys"
 
@@ -33,4 +36,7 @@ class ApiKey(Base):
     created_at: Mapped[Created]
     expires_at: Mapped[Moment | None]
     revoked_at: Mapped[Moment | None]
+    rotated_at: Mapped[Moment | None]
+    old_digest: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    old_until: Mapped[Moment | None]
     last_used_at: Mapped[Moment | None]

@@ -32,6 +32,40 @@ def upgrade() -> None:
         op.create_index(f"ix_{table}_updated", table, ["owner_id", "updated_at", "id"])
         op.create_index(f"ix_{table}_name", table, ["owner_id", sa.text('"left"(lower(name), 100)'), "id"])
     name_profiles(postgresql_where="archived_at IS NULL")
+    index_lists()
+    keep_old_keys()
+
+
+def index_lists() -> None:
+    """One index for each order and filter of a list."""
+    finished = sa.text("COALESCE(finished_at, 'infinity'::timestamptz)")
+    for table in ("jobs", "batches"):
+        op.drop_index(f"ix_{table}_owner", table)
+        op.create_index(f"ix_{table}_owner_created", table, ["owner_id", "created_at", "id"])
+        op.create_index(f"ix_{table}_owner_finished", table, ["owner_id", finished, "id"])
+    op.drop_index("ix_jobs_owner_status", "jobs")
+    for table in ("jobs", "batches"):
+        op.create_index(f"ix_{table}_owner_status", table, ["owner_id", "status", "created_at", "id"])
+    op.create_index("ix_jobs_owner_profile", "jobs", ["owner_id", "profile_id", "created_at", "id"])
+    op.create_index(
+        "ix_jobs_owner_error",
+        "jobs",
+        ["owner_id", sa.text("(error ->> 'code'::text)"), "id"],
+        postgresql_where="error IS NOT NULL",
+    )
+    for table in ("batches", "characters"):
+        words = sa.text("to_tsvector('simple'::regconfig, name)")
+        op.create_index(f"ix_{table}_words", table, [words], postgresql_using="gin")
+
+
+def keep_old_keys() -> None:
+    """Rotation with a grace: the old secret of a key stays good for a while. Owners are found by name."""
+    op.add_column("api_keys", sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("api_keys", sa.Column("old_digest", sa.LargeBinary(), nullable=True))
+    op.add_column("api_keys", sa.Column("old_until", sa.DateTime(timezone=True), nullable=True))
+    op.create_unique_constraint(op.f("uq_api_keys_old_digest"), "api_keys", ["old_digest"])
+    op.execute("UPDATE owners SET name = name || ' ' || id WHERE id NOT IN (SELECT min(id) FROM owners GROUP BY name)")
+    op.create_unique_constraint(op.f("uq_owners_name"), "owners", ["name"])
 
 
 def make_events() -> None:
@@ -93,6 +127,18 @@ def name_profiles(postgresql_where: str | None = None) -> None:
 
 
 def downgrade() -> None:
+    op.drop_constraint("uq_owners_name", "owners")
+    for name in ("old_until", "old_digest", "rotated_at"):
+        op.drop_column("api_keys", name)
+    for table in ("batches", "characters"):
+        op.drop_index(f"ix_{table}_words", table)
+    for name in ("error", "profile"):
+        op.drop_index(f"ix_jobs_owner_{name}", "jobs")
+    for table in ("jobs", "batches"):
+        for name in ("status", "finished", "created"):
+            op.drop_index(f"ix_{table}_owner_{name}", table)
+        op.create_index(f"ix_{table}_owner", table, ["owner_id", "id"])
+    op.create_index("ix_jobs_owner_status", "jobs", ["owner_id", "status", "id"])
     op.execute("DELETE FROM profiles WHERE archived_at IS NOT NULL AND id NOT IN (SELECT profile_id FROM jobs)")
     op.execute("UPDATE profiles SET name = name || ' ' || id WHERE archived_at IS NOT NULL")
     name_profiles()

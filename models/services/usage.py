@@ -123,7 +123,7 @@ def mean_seconds(session: Session, owner_id: str, profile_id: str, server: str, 
     newest = (
         select(func.extract("epoch", Job.finished_at - Job.started_at).label("seconds"))
         .where(Job.owner_id == owner_id, Job.status == Status.COMPLETED, Job.profile_id == profile_id, asked)
-        .order_by(Job.id.desc())
+        .order_by(Job.created_at.desc(), Job.id.desc())
         .limit(JOBS_LOOKED_AT)
         .subquery()
     )
