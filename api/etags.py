@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, jsonify, request
@@ -34,13 +35,15 @@ def tag_answer(response: Response) -> Response:
     return response
 
 
-def with_etag(body: Any, version: int, marks: str = "") -> Response:
+def with_etag(body: Any, version: int, marks: str = "", modified: datetime | None = None) -> Response:
     """Return the body with its version as ETag, or 304 when the caller has it already.
 
     ``marks`` ("-favorite") tell apart what is shown beside the versioned content; If-Match looks at the version only.
+    ``modified`` becomes Last-Modified; a caller who sends both is answered by the ETag, which knows more than seconds.
     """
     response = jsonify(body)
     response.set_etag(f"v{version}{marks}")
+    response.last_modified = modified
     response.headers["Cache-Control"] = "private, no-cache"
     return response.make_conditional(request)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -80,13 +80,24 @@ class Busy(DomainError):
 
 
 class StaleVersion(DomainError):
-    """Somebody else has edited the row since it was read: read it again and apply the change to that."""
+    """Somebody else has edited the row since it was read: read it again and apply the change to that.
 
-    def __init__(self, noun: str, *, current: int, yours: int, updated_at: datetime) -> None:
+    ``updated_by`` is who did, where that is known.
+    """
+
+    def __init__(
+        self, noun: str, *, current: int, yours: int, updated_at: datetime, updated_by: str | None = None
+    ) -> None:
+        moment = updated_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         super().__init__(
             f"{noun.capitalize()} has been modified by another user",
             code=f"{noun.upper()}_VERSION_CONFLICT",
-            details={"current_version": current, "your_version": yours, "updated_at": updated_at.isoformat()},
+            details={
+                "current_version": current,
+                "your_version": yours,
+                "updated_by": updated_by,
+                "updated_at": moment,
+            },
         )
 
 
