@@ -52,11 +52,9 @@ def create(body: dict[str, Any]) -> Any:
 
     Each generation becomes an item with a job of its own. The batch is stored before this answers.
     """
-    options = body["batch_options"]
-    skip_invalid = options.pop("skip_invalid")
 
     def make(session: db.Session) -> Answer:
-        jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=skip_invalid)
+        options, jobs = intake.read_batch(session, g.owner_id, body)
         batch, first = batches.open_batch(session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id)
         takes = quote(session, g.owner_id, jobs, limit=options["max_cost_usd"], concurrent=options["max_concurrent"])
         estimated = {
@@ -85,9 +83,8 @@ def list_all(query: dict[str, Any]) -> Any:
 @blueprint.response(200, BatchEstimateSchema)
 def estimate(body: dict[str, Any]) -> Any:
     """See what a batch would take and cost: same body, nothing stored, nobody asked."""
-    options = body["batch_options"]
     with db.transaction() as session:
-        jobs = intake.new_jobs(session, g.owner_id, body["generations"], skip_invalid=options["skip_invalid"])
+        options, jobs = intake.read_batch(session, g.owner_id, body)
         takes = quote(session, g.owner_id, jobs, limit=options["max_cost_usd"], concurrent=options["max_concurrent"])
     return quotes.show_batch(takes, jobs)
 

@@ -14,7 +14,7 @@ from models.db import Session
 from models.errors import Invalid
 from models.services import profiles
 from models.services.jobs import NewJob
-from schemas.generations import DEFAULT_KIND
+from schemas.generations import DEFAULT_KIND, BatchOptionsSchema
 from tasks.pipeline import KINDS
 
 ITEM_FIELDS = ("kind", "profile_id", "metadata")  # the rest is the request that the steps read
@@ -36,12 +36,31 @@ def read_generation(raw: Mapping[str, Any]) -> dict[str, Any]:
     return dict(schema_of(kind).load(raw))
 
 
+def read_batch(session: Session, owner_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], list[NewJob]]:
+    """Return the options of a batch, but for `skip_invalid`, and its jobs in order.
+
+    Raises `Invalid` that names whatever is wrong with either, so that all of it can be mended at one go.
+    """
+    try:
+        options, faults = BatchOptionsSchema().load(body["batch_options"]), {}
+    except ValidationError as error:
+        options, faults = {}, dict(flatten({"batch_options": error.messages}))
+    skip_invalid = options.pop("skip_invalid", False)
+    return options, new_jobs(session, owner_id, body["generations"], faults, skip_invalid=skip_invalid)
+
+
 def new_jobs(
-    session: Session, owner_id: str, raws: Sequence[Mapping[str, Any]], *, skip_invalid: bool = False
+    session: Session,
+    owner_id: str,
+    raws: Sequence[Mapping[str, Any]],
+    faults: Mapping[str, list[str]],
+    *,
+    skip_invalid: bool = False,
 ) -> list[NewJob]:
     """Return the jobs of a batch's generations, in order.
 
-    An invalid one raises `Invalid` that names it, or, with ``skip_invalid``, becomes a job that has failed.
+    An invalid one raises `Invalid` that names it beside ``faults``, those that were found before; or, with
+    ``skip_invalid``, it becomes a job that has failed.
     """
     read: list[dict[str, Any] | ValidationError] = [_try_to_read(raw) for raw in raws]
     for kind in KINDS.values():
@@ -49,7 +68,7 @@ def new_jobs(
     wanted = {one.get("profile_id", profiles.DEFAULT_PROFILE) for one in read if isinstance(one, dict)}
     versions = profiles.current_versions(session, owner_id, wanted | {profiles.DEFAULT_PROFILE})
     jobs: list[NewJob] = []
-    faults: dict[str, list[str]] = {}
+    faults = dict(faults)
     for index, (raw, one) in enumerate(zip(raws, read, strict=True)):
         messages = dict(flatten(_find_faults(one, versions)))
         if messages:

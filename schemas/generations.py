@@ -17,6 +17,7 @@ from schemas.options import OptionsSchema
 
 SOURCE_CHARACTERS = 200_000
 MOST_GENERATIONS = 10_000
+MOST_DOLLARS = 1_000_000
 PRIORITIES = [priority.value for priority in Priority]
 DEFAULT_KIND = "character_card"
 
@@ -113,6 +114,23 @@ class Unread(fields.Nested):
         return value
 
 
+class Budget(fields.Decimal):
+    """US dollars to spend: a JSON number, kept as a Decimal."""
+
+    def __init__(self, *, metadata: Mapping[str, Any], **kwargs: Any) -> None:
+        bounds = validate.Range(0, MOST_DOLLARS, min_inclusive=False)
+        super().__init__(validate=bounds, metadata={**metadata, "exclusiveMinimum": 0}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        if isinstance(value, str):
+            raise ValidationError("Not a valid number.")
+        found: Decimal = super()._deserialize(value, attr, data, **kwargs)
+        return found
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value  # the bounds, on their way into the document
+
+
 class BatchOptionsSchema(Strict):
     """How a batch runs."""
 
@@ -129,11 +147,10 @@ class BatchOptionsSchema(Strict):
         metadata={"description": "False: the first failed item cancels those that have not begun."},
     )
     priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(PRIORITIES))
-    max_cost_usd = fields.Decimal(
+    max_cost_usd = Budget(
         load_default=None,
         allow_none=True,
-        validate=validate.Range(Decimal(0), Decimal(1_000_000), min_inclusive=False),
-        metadata={"description": "No call is made once this much has been spent."},
+        metadata={"description": "No call is made once this much has been spent.", "example": 5.0},
     )
     skip_invalid = fields.Boolean(
         truthy={True},
@@ -148,7 +165,8 @@ class BatchRequestSchema(Strict):
     """A batch of generations."""
 
     generations = fields.List(Unread(CharacterCardSchema), required=True, validate=validate.Length(1, MOST_GENERATIONS))
-    batch_options = fields.Nested(BatchOptionsSchema, load_default=lambda: BatchOptionsSchema().load({}))
+    # Read together with the generations, so that what is wrong with one does not hide what is wrong with the others.
+    batch_options = Unread(BatchOptionsSchema, load_default=dict)
 
 
 class AcceptedBatchSchema(Schema):
@@ -249,8 +267,7 @@ class BatchRetrySchema(Strict):
         load_default=False,
         metadata={"description": "True: ask the model anew instead of using the answers that were paid for."},
     )
-    max_cost_usd = fields.Decimal(
-        validate=validate.Range(Decimal(0), Decimal(1_000_000), min_inclusive=False),
+    max_cost_usd = Budget(
         metadata={"description": "The batch's budget from here on, what is spent already included."},
     )
 

@@ -86,6 +86,32 @@ def test_a_bad_field_is_named_and_nothing_is_stored(
         assert session.scalar(select(func.count()).select_from(Job)) == 0
 
 
+def test_all_that_is_wrong_is_said_at_one_go(client: FlaskClient) -> None:
+    options = {"max_concurrent": 0, "skip_invalid": True, "max_cost_usd": "5"}
+    for path in (PATH, f"{PATH}/estimate"):
+        body = {"generations": [SOURCE, {"sauce": 1}, SOURCE | {"profile_id": "none"}], "batch_options": options}
+        answer = client.post(path, json=body)
+        assert answer.status_code == 422
+        assert set(answer.json["details"]) == {
+            "batch_options.max_concurrent",
+            "batch_options.max_cost_usd",
+            "generations.1.source_material",
+            "generations.1.sauce",
+            "generations.2.profile_id",
+        }
+
+
+def test_the_bounds_of_a_budget_are_numbers(client: FlaskClient) -> None:
+    described = client.get("/api/v2/openapi.json").json["components"]["schemas"]
+    for name in ("BatchOptions", "BatchRetry"):
+        budget = described[name]["properties"]["max_cost_usd"]
+        assert (budget["exclusiveMinimum"], budget["maximum"]) == (0, 1_000_000)
+    for bad in (0, -1, 1_000_001, True, "5"):
+        assert submit(client, SOURCE, max_cost_usd=bad).status_code == 422
+    answer = submit(client, SOURCE, max_cost_usd=0.001)
+    assert client.get(answer.json["status_url"]).json["max_cost_usd"] == 0.001
+
+
 def test_skip_invalid_makes_a_failed_item_of_a_bad_one(client: FlaskClient) -> None:
     answer = submit(client, SOURCE, {"source_material": "x", "options": {"seed": -1}}, skip_invalid=True)
     batch = client.get(answer.json["status_url"]).json
