@@ -196,6 +196,36 @@ def web_streams(env: Mapping[str, str] | None = None) -> int:
     return int(text)
 
 
+SHORTEST_SECRET = 32  # characters
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """How ends are told to a `callback_url`. ``secrets``: the first signs; with the second its signature is sent too.
+
+    Without one nothing can be signed, and no `callback_url` is taken. ``allow_private``: also to addresses of this
+    machine and its networks.
+    """
+
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    allow_private: bool = False
+
+
+def webhooks(env: Mapping[str, str] | None = None) -> Webhooks:
+    """Read how webhooks are sent; raises `SettingError` naming what cannot be used, never quoting a secret."""
+    env = os.environ if env is None else env
+    secrets = tuple(part.strip() for part in env.get("WEBHOOK_SECRET", "").split(",") if part.strip())
+    if len(secrets) > 2 or any(len(secret) < SHORTEST_SECRET for secret in secrets):
+        raise SettingError(
+            f"WEBHOOK_SECRET must be {SHORTEST_SECRET} random characters or more, or two such with a comma between:"
+            " the new one, then the old one."
+        )
+    private = env.get("WEBHOOK_ALLOW_PRIVATE", "").strip().lower() or "false"
+    if private not in {"true", "false"}:
+        raise SettingError(f"WEBHOOK_ALLOW_PRIVATE must be true or false (found: {private[:40]!r}).")
+    return Webhooks(secrets, private == "true")
+
+
 PRICED = ("prompt", "completion", "request", "internal_reasoning", "input_cache_read", "input_cache_write")
 
 
@@ -242,11 +272,8 @@ def _dollars(what: str, text: str) -> Decimal:
 def load(env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of a server process from ``env`` (default: the environment)."""
     env = os.environ if env is None else env
-    (
-        daily(env),
-        model_prices(env),
-        rate_limits(env),
-    )  # what cannot be used is said at the start, not before the first call
+    for read in (daily, model_prices, rate_limits, webhooks):
+        read(env)  # what cannot be used is said at the start, not before the first call
     for name in ("DATABASE_URL", "REDIS_URL"):
         if not env.get(name):
             raise SettingError(f"{name} is not set. `make up` starts embedded servers and sets it for you.")

@@ -7,7 +7,6 @@ counters are exact at every commit and two movers cannot deadlock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import case, func, select, update
@@ -15,22 +14,12 @@ from sqlalchemy.orm import Session
 
 from models.batches import Batch
 from models.jobs import Job, Step
-from models.services import events
+from models.services import deliveries, events
+from models.services.messages import Dispatch
 from models.states import OPEN, TERMINAL, Status, batch_end, may_move
 
 Fault = Mapping[str, Any]
 """A job's error: ``{code, message, details}``."""
-
-
-@dataclass(frozen=True)
-class Dispatch:
-    """What a message has to say: which job, of which kind, attempt and priority, and from which step on."""
-
-    job_id: str
-    kind: str
-    attempt: int
-    priority: str
-    start: int = 0
 
 
 def cancelled(reason: str) -> Fault:
@@ -87,7 +76,7 @@ def end_job(
     if after is not Status.COMPLETED:
         close_steps(session, [job_id], after)
     if batch is None:
-        return job, []
+        return job, deliveries.announce_job(session, job)
     if after is Status.FAILED and not batch.continue_on_error:
         cancel_queued(session, batch, "An earlier item failed and continue_on_error is false.")
     return job, advance_batch(session, batch)
@@ -170,7 +159,7 @@ def advance_batch(session: Session, batch: Batch) -> list[Dispatch]:
         batch.finished_at = func.now()
         session.flush()
         events.tell_done(session, batch)
-        return []
+        return deliveries.announce_batch(session, batch)
     return take_window(session, batch)
 
 
