@@ -19,7 +19,8 @@ ALLOWED = {
     "models": {"cards", "settings"},
     "cards": set(),
     "migrations": {"models", "settings"},
-    "cli": {"cards"},  # convert, lint and simulate work on files, without a server
+    "cli": {"cardforge_client", "cards"},  # convert, lint and simulate work on files, without a server
+    "cardforge_client": set(),
     "celeryconfig.py": {"settings"},
     "settings.py": set(),
     "logs.py": set(),
@@ -28,13 +29,14 @@ ALLOWED = {
 HOMES = {
     "flask": {"api"},
     "flask_smorest": {"api"},
+    "flask_limiter": {"api"},
     "webargs": {"api"},
     "werkzeug": {"api"},
     "gunicorn": {"api"},
     "marshmallow": {"schemas", "api/errors.py", "api/json.py", "api/intake.py"},
     "celery": {"tasks"},
     "kombu": {"tasks", "celeryconfig.py", "api/errors.py"},
-    "requests": {"providers", "cli"},
+    "requests": {"providers", "cardforge_client", "cli"},
     "sqlalchemy": {"models", "migrations"},
     "psycopg2": {"cli"},
     "alembic": {"migrations"},
