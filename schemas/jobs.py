@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from schemas.books import BookSchema, FindingSchema
 from schemas.characters import LossSchema
@@ -34,6 +36,12 @@ class JobQuery(PageQuery, JobFilterQuery):
         },
     )
     sort = sort_by("created_at", "finished_at", "cost_usd", "status")
+
+    @validates_schema
+    def within_a_batch(self, data: dict[str, Any], **_: Any) -> None:
+        """Costs change all the time, so there is no index by them, and a batch has only so many jobs."""
+        if data["sort"].endswith("cost_usd") and not data["batch_id"]:
+            raise ValidationError("By cost within one batch only: give batch_id too.", "sort")
 
 
 class ItemQuery(PageQuery):

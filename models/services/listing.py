@@ -22,6 +22,7 @@ WORD = re.compile(r"[^\W_]+")
 JOB_SORTS: Sorts = {
     "created_at": (Key(Job.created_at, read_moment), Key(Job.id)),
     "finished_at": (Key(Job.finished_at, read_moment, LATEST), Key(Job.id)),
+    # Within a batch only: an index by cost would have to be written at every call.
     "cost_usd": (Key(Job.cost_usd, read_amount), Key(Job.id)),
     "status": (Key(Job.status), Key(Job.created_at, read_moment), Key(Job.id)),
 }

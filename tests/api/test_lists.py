@@ -42,7 +42,7 @@ def walk(client: FlaskClient, path: str, noun: str, **query: Any) -> list[str]:
 @pytest.fixture
 def made(database: Any, owner: str) -> list[str]:
     """Twelve jobs: pairs of one time, thirds of one cost, some not finished."""
-    ids = [work.open_job(owner).job_id for _ in range(12)]
+    ids = [message.job_id for message in work.open_batch(owner, items=12, window=12)[1]]
     with database.transaction() as session:
         for place, job_id in enumerate(ids):
             finished = BEGAN + timedelta(hours=place % 3) if place % 4 else None
@@ -54,14 +54,14 @@ def made(database: Any, owner: str) -> list[str]:
 
 @pytest.mark.parametrize("sort", ["created_at", "finished_at", "cost_usd", "status"])
 def test_every_order_is_paged_without_loss_and_runs_both_ways(client: FlaskClient, made: list[str], sort: str) -> None:
-    up = walk(client, JOBS, "jobs", sort=sort, limit=5)
+    batch = {"batch_id": client.get(f"{JOBS}/{made[0]}").json["batch_id"], "sort": sort}
+    up = walk(client, JOBS, "jobs", **batch, limit=5)
     assert sorted(up) == sorted(made)
-    assert walk(client, JOBS, "jobs", sort=f"-{sort}", limit=5) == up[::-1]
-    assert [job["job_id"] for job in client.get(f"{JOBS}?sort={sort}&offset=3&limit=4").json["jobs"]] == up[3:7]
-    values = [
-        job[sort] or "9999" if sort == "finished_at" else job[sort]
-        for job in client.get(f"{JOBS}?sort={sort}").json["jobs"]
-    ]
+    assert walk(client, JOBS, "jobs", **batch | {"sort": f"-{sort}"}, limit=5) == up[::-1]
+    part = client.get(JOBS, query_string=batch | {"offset": 3, "limit": 4}).json["jobs"]
+    assert [job["job_id"] for job in part] == up[3:7]
+    jobs = client.get(JOBS, query_string=batch).json["jobs"]
+    values = [job[sort] or "9999" if sort == "finished_at" else job[sort] for job in jobs]
     assert values == sorted(values)
 
 
@@ -92,7 +92,8 @@ def test_what_is_no_cursor_of_this_list_is_refused(client: FlaskClient, made: li
 
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "1e999999", "x", ""])
 def test_an_amount_that_no_column_holds_is_no_cursor(client: FlaskClient, made: list[str], amount: str) -> None:
-    answer = client.get(JOBS, query_string={"sort": "cost_usd", "cursor": cursor("cost_usd", amount, "x")})
+    query = {"sort": "cost_usd", "batch_id": "x", "cursor": cursor("cost_usd", amount, "x")}
+    answer = client.get(JOBS, query_string=query)
     assert (answer.status_code, list(answer.json["details"])) == (422, ["cursor"])
 
 
@@ -101,7 +102,8 @@ def test_filters_and_orders_go_together(client: FlaskClient, made: list[str]) ->
     assert [job["job_id"] for job in body["jobs"]] == [made[4], made[7], made[10]]
     assert (body["total"], body["total_is_exact"]) == (3, True)
     assert client.get(f"{JOBS}?kind=character_card&profile_id=profile_none").json["total"] == 0
-    assert client.get(f"{JOBS}?sort=colour").json["details"].keys() == {"sort"}
+    for sort in ("colour", "cost_usd"):
+        assert client.get(f"{JOBS}?sort={sort}").json["details"].keys() == {"sort"}
 
 
 def call_character(database: Any, owner: str, job_id: str, name: str) -> None:
