@@ -11,10 +11,11 @@ from api import links
 from api.auth import needs
 from api.etags import expected_version, with_etag
 from api.files import send
+from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.lint import show_lint
-from api.paging import ask_of, page_of
-from api.shapes import entry_of_body, entry_values, message_of, settings_of, show_book, show_entry
+from api.paging import ask_of, page_of, wanted_of
+from api.shapes import book_of_body, entry_of_body, entry_values, message_of, settings_of, show_book, show_entry
 from cards.errors import CardError
 from cards.formats import BOOK_FORMATS, known, render_book, suffix
 from cards.lint import lint_book
@@ -23,7 +24,7 @@ from cards.simulate import simulate
 from models import db
 from models.errors import Invalid, NotFound
 from models.services import books, characters, search
-from models.services.pages import Ask
+from models.services.books import BookFilter, EntryFilter
 from models.services.search import SearchFilter
 from schemas.books import (
     BookBodySchema,
@@ -37,6 +38,7 @@ from schemas.books import (
     EntrySchema,
     HitListSchema,
     LintSchema,
+    NewBookSchema,
     SearchSchema,
     SimulateSchema,
     SimulationSchema,
@@ -49,13 +51,28 @@ blueprint = Blueprint("books", __name__, url_prefix="/api/v2/character-books", d
 @blueprint.arguments(BookQuery, location="query")
 @blueprint.response(200, BookListSchema)
 def list_all(query: dict[str, Any]) -> Any:
-    """List lorebooks, newest first."""
+    """List lorebooks, newest first unless `sort` says otherwise."""
     ask = ask_of(query)
     with db.transaction() as session:
-        page = books.list_books(session, g.owner_id, ask, text=query["q"])
+        page = books.list_books(session, g.owner_id, ask, BookFilter(**wanted_of(query)))
         counts = books.count_entries(session, [book.id for book in page.rows])
     rows = [show_book(book, *counts.get(book.id, (0, 0))) for book in page.rows]
     return page_of("books", rows, ask, page.total, page.next_cursor)
+
+
+@blueprint.post("")
+@blueprint.arguments(NewBookSchema)
+@blueprint.response(201, BookSchema)
+def create(body: dict[str, Any]) -> Any:
+    """Make a lorebook of its own. One in a file, as World Info for example, comes in by /characters/import."""
+
+    def make(session: db.Session) -> Answer:
+        row = books.save_book(session, g.owner_id, book_of_body(body), tags=body["tags"])
+        entries = books.list_entries(session, row.id)
+        shown = BookSchema().dump(show_book(row, len(entries), entries=entries))
+        return Answer(shown, links.book(row.id), status=201, version=row.version)
+
+    return answer_once(make)
 
 
 @blueprint.get("/<book_id>")
@@ -99,11 +116,11 @@ def delete(book_id: str) -> None:
 @blueprint.response(200, EntryListSchema)
 def list_entries(query: dict[str, Any], book_id: str) -> Any:
     """List a lorebook's entries in their order."""
-    ask = Ask(**query)
+    ask = ask_of(query)
     with db.transaction() as session:
         books.find_book(session, g.owner_id, book_id)
-        rows, total = books.page_entries(session, book_id, ask)
-    return page_of("entries", [show_entry(entry) for entry in rows], ask, total, None)
+        page = books.page_entries(session, book_id, ask, EntryFilter(**wanted_of(query)))
+    return page_of("entries", [show_entry(entry) for entry in page.rows], ask, page.total, page.next_cursor)
 
 
 @blueprint.post("/<book_id>/entries")
@@ -111,13 +128,15 @@ def list_entries(query: dict[str, Any], book_id: str) -> Any:
 @blueprint.response(201, EntrySchema)
 def add_entry(body: dict[str, Any], book_id: str) -> Any:
     """Add an entry at the end of a lorebook; needs If-Match with the book's ETag."""
-    with db.transaction() as session:
-        entry = books.add_entry(session, g.owner_id, book_id, expected_version(), entry_of_body(body))
+    expected = expected_version()
+
+    def make(session: db.Session) -> Answer:
+        entry = books.add_entry(session, g.owner_id, book_id, expected, entry_of_body(body))
         book = books.find_book(session, g.owner_id, book_id)
-    response = with_etag(EntrySchema().dump(show_entry(entry)), book.version)
-    response.status_code = 201
-    response.headers["Location"] = links.entry(book_id, entry.id)
-    return response
+        shown = EntrySchema().dump(show_entry(entry))
+        return Answer(shown, links.entry(book_id, entry.id), status=201, version=book.version)
+
+    return answer_once(make)
 
 
 @blueprint.get("/<book_id>/entries/<entry_id>")

@@ -2,182 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import PurePosixPath
+from functools import partial
 from typing import Any
 
 from flask import g, request
-from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
-import logs
-from api import intake, links
-from api.etags import expected_version, with_etag
+from api import imports, intake
+from api.etags import expected_version, wanted_version, with_etag
 from api.files import BINARY, body, send
 from api.idempotency import Answer, answer_once
 from api.jobs import accept
 from api.json import Blueprint, Parser
 from api.lint import judge, show_lint
-from api.paging import ask_of, page_of
+from api.paging import ask_of, page_of, wanted_of
+from api.shapes import edited, marks_of, show_character, show_outcomes, show_summary
 from cards.errors import CardError
-from cards.files import Reading, read_file
 from cards.formats import FORMATS, known, render, suffix
 from cards.loss import losses
 from cards.media import picture
 from cards.names import file_name
 from cards.picture import read_picture
-from cards.v3 import to_v3
 from models import db
 from models.characters import Character
 from models.errors import Invalid, NotFound
-from models.services import characters, imports, jobs, profiles
+from models.services import characters, jobs, marks, profiles
+from models.services.characters import CharacterFilter
 from schemas.books import LintSchema
+from schemas.bulk import BulkResultListSchema, BulkSchema
 from schemas.characters import (
+    CharacterEditSchema,
     CharacterListSchema,
     CharacterQuery,
     CharacterSchema,
-    ImportListSchema,
+    DeleteQuery,
     LossListSchema,
     LossQuery,
     PortraitSchema,
     RegenerateSchema,
 )
 from schemas.generations import DEFAULT_KIND
+from schemas.imports import ImportListSchema, ImportQuery
 from schemas.jobs import AcceptedJobSchema
 from tasks.writing import again
 
-log = logs.get(__name__)
 blueprint = Blueprint("characters", __name__, url_prefix="/api/v2/characters", description="Finished cards.")
-
-MOST_FILES = 100
-BODY = "body"  # what a file is called that came without a name
-NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("format", "name", "character_id", "book_id", "url")),
-    "warnings": [],
-    "deviations": [],
-}
 
 
 @blueprint.get("")
 @blueprint.arguments(CharacterQuery, location="query")
 @blueprint.response(200, CharacterListSchema)
 def list_all(query: dict[str, Any]) -> Any:
-    """List characters, newest first."""
+    """List characters, newest first unless `sort` says otherwise; archived ones only if asked for."""
     ask = ask_of(query)
     with db.transaction() as session:
-        page = characters.list_characters(session, g.owner_id, ask, text=query["q"], tag=query["tag"])
-    return page_of("characters", page.rows, ask, page.total, page.next_cursor)
+        page = characters.list_characters(session, g.owner_id, ask, CharacterFilter(**wanted_of(query)))
+    return page_of("characters", [show_summary(row) for row in page.rows], ask, page.total, page.next_cursor)
 
 
 @blueprint.post("/import")
 @blueprint.doc(requestBody=body(files={"type": "array", "items": BINARY}))
+@blueprint.arguments(ImportQuery, location="query")
 @blueprint.response(201, ImportListSchema)
-def import_files() -> Any:
+@blueprint.alt_response(200, schema=ImportListSchema, description="All that could be read was skipped.", success=True)
+def import_files(query: dict[str, Any]) -> Any:
     """Import cards and lorebooks of any format: files as multipart, or one card as JSON.
 
     Told apart by their bytes: PNG, CHARX, JSON of V1 to V3, World Info, character_book, lorebook_v3, YAML. Each file
-    has its own result; one that cannot be read does not stop the others.
+    has its own result; one that cannot be read does not stop the others. `duplicate_of` tells of a file that was
+    imported before.
     """
-    results = [import_file(name, content) for name, content in uploads()]
-    imported = sum(result["status"] == "imported" for result in results)
-    if not imported:
-        raise Invalid(
-            f"None of {len(results)} files could be imported. The first: {results[0]['error']['message']}"
-            if len(results) > 1
-            else f"The file cannot be imported: {results[0]['error']['message']}",
-            code="IMPORT_FAILED",
-            details={
-                f"files.{number}": [f"{result['file']}: {result['error']['message']}"]
-                for number, result in enumerate(results)
-            },
-        )
-    return {"results": results, "imported": imported, "failed": len(results) - imported}
+    twice = query["if_duplicate"] == "import"
+    return answer_once(lambda session: imports.import_all(session, g.owner_id, imports.uploads(), twice=twice))
 
 
-def uploads() -> Iterator[tuple[str, bytes]]:
-    """Yield each file that was sent, by name; raises `Invalid` when there is none or there are too many."""
-    if request.mimetype != "multipart/form-data":
-        content = request.get_data()
-        if not content:
-            raise BadRequest("The body is empty: send files as multipart/form-data, or one card as JSON.")
-        yield BODY, content
-        return
-    files = [file for field in request.files for file in request.files.getlist(field)]
-    if not 0 < len(files) <= MOST_FILES:
-        raise Invalid(
-            f"There are {len(files)} files; send 1 to {MOST_FILES}.",
-            details={"files": [f"Send 1 to {MOST_FILES} files, each as a part of its own."]},
-        )
-    for number, file in enumerate(files, start=1):
-        yield file.filename or f"file {number}", file.read()
+@blueprint.post("/bulk")
+@blueprint.arguments(BulkSchema)
+@blueprint.response(200, BulkResultListSchema)
+def bulk(body: dict[str, Any]) -> Any:
+    """Archive, star, tag or delete up to a thousand characters at once.
 
+    Each has a result of its own; one that is not there, or that cannot be changed so, does not stop the others. Tags
+    belong to the card: its version goes up where they change. `purge` deletes for good.
+    """
 
-def import_file(name: str, content: bytes) -> dict[str, Any]:
-    """Import one file and return what became of it."""
-    try:
-        reading = read_file(content)
-    except CardError as error:
-        return {"file": name, "status": "failed", "error": {"code": "UNREADABLE", "message": str(error)}, **NOTHING}
-    reading = named(reading, name)
-    try:
-        with db.transaction() as session:
-            stored = imports.store(session, g.owner_id, reading)
-    except db.Trouble as error:
-        if db.is_away(error):
-            raise
-        log.exception("import_not_stored", exc_info=error)
-        message = "it was read but could not be stored; the request id finds the reason in the log"
-        return {"file": name, "status": "failed", "error": {"code": "NOT_STORED", "message": message}, **NOTHING}
-    url = links.character(stored.character_id) if stored.character_id else links.book(stored.book_id or "")
-    return {"file": name, "status": "imported", "url": url, "error": None, **vars(stored), **show_reading(reading)}
+    def make(session: db.Session) -> Answer:
+        done = marks.act(session, g.owner_id, body["ids"], body["action"], body["tags"])
+        return Answer(BulkResultListSchema().dump(show_outcomes(done)), status=200)
 
-
-def named(reading: Reading, file: str) -> Reading:
-    """Return the reading with a name for a book that has none: SillyTavern keeps it in the name of the file only."""
-    if reading.book is None or reading.book.name.strip():
-        return reading
-    stem = PurePosixPath(file.replace("\\", "/")).stem if file != BODY else ""
-    return replace(reading, book=replace(reading.book, name=stem[:200] or "Lorebook"))
-
-
-def show_reading(reading: Reading) -> dict[str, Any]:
-    """Return what was odd about a file."""
-    return {
-        "format": reading.format,
-        "warnings": list(reading.warnings),
-        "deviations": [deviation.to_dict() for deviation in reading.deviations],
-    }
+    return answer_once(make)
 
 
 @blueprint.get("/<character_id>")
 @blueprint.response(200, CharacterSchema)
 def read(character_id: str) -> Any:
-    """Read a character with its card."""
+    """Read a character with its card. The ETag tells its version, and marks that it has."""
     with db.transaction() as session:
-        character = characters.find_character(session, g.owner_id, character_id=character_id)
-        card = characters.load_card(session, character)
-        counts = characters.show_counts(session, character)
-    return with_etag(CharacterSchema().dump(show_character(character, to_v3(card), counts)), character.version)
+        return show(session, characters.find_character(session, g.owner_id, character_id=character_id))
 
 
-def show_character(character: Character, card: dict[str, Any], counts: dict[str, Any]) -> dict[str, Any]:
-    """Return a character in full."""
-    shown = ("id", "name", "tags", "job_id", "version", "created_at", "updated_at", "portrait_style")
-    path = links.character(character.id)
-    return {
-        **{name: getattr(character, name) for name in shown},
-        **counts,
-        "card": card,
-        "links": {
-            "self": path,
-            "portrait": f"{path}/portrait",
-            "lint": f"{path}/lint",
-            "book": links.book(counts["book_id"]) if counts["book_id"] else None,
-            "job": links.job(character.job_id) if character.job_id else None,
-            "downloads": {name: f"{path}/download/{name}" for name in FORMATS},
-        },
-    }
+@blueprint.patch("/<character_id>")
+@blueprint.arguments(CharacterEditSchema)
+@blueprint.response(200, CharacterSchema)
+def edit(body: dict[str, Any], character_id: str) -> Any:
+    """Edit a character's card; needs If-Match.
+
+    Fields that are given are set, all others stay. Its lorebook is edited under /character-books, and keeps its name
+    when the character is renamed; so do texts that say the old one, which `{{char}}` in its place would follow. Files
+    take their names and content from what the card is when they are downloaded; those of its job stay as they were.
+    """
+    expected = expected_version()
+    with db.transaction() as session:
+        change = partial(edited, body=body)
+        return show(session, characters.edit_character(session, g.owner_id, character_id, expected, change))
+
+
+@blueprint.delete("/<character_id>")
+@blueprint.arguments(DeleteQuery, location="query")
+@blueprint.response(204)
+def delete(query: dict[str, Any], character_id: str) -> None:
+    """Archive a character: it leaves the lists and can come back. With `purge`, delete it for good.
+
+    If-Match is heeded where it is sent. What is archived already stays so; what was purged is not found again. A
+    character whose job has not ended cannot be purged.
+    """
+    remove = marks.purge_character if query["purge"] else marks.archive_character
+    with db.transaction() as session:
+        remove(session, g.owner_id, character_id, wanted_version())
+
+
+@blueprint.post("/<character_id>/unarchive")
+@blueprint.response(200, CharacterSchema)
+def unarchive(character_id: str) -> Any:
+    """Bring an archived character back into the lists. One that is there stays."""
+    with db.transaction() as session:
+        marks.mark_character(session, g.owner_id, character_id, wanted_version(), "unarchive")
+        return show(session, characters.find_character(session, g.owner_id, character_id=character_id))
+
+
+@blueprint.put("/<character_id>/favorite")
+@blueprint.response(204)
+def favor(character_id: str) -> None:
+    """Make a character a favourite; one that is stays so. Its version stays too."""
+    with db.transaction() as session:
+        marks.mark_character(session, g.owner_id, character_id, wanted_version(), "favorite")
+
+
+@blueprint.delete("/<character_id>/favorite")
+@blueprint.response(204)
+def disfavor(character_id: str) -> None:
+    """Take a character out of the favourites."""
+    with db.transaction() as session:
+        marks.mark_character(session, g.owner_id, character_id, wanted_version(), "unfavorite")
+
+
+def show(session: db.Session, character: Character) -> Response:
+    """Return a character in full, with its ETag."""
+    shown = show_character(
+        character, characters.load_card(session, character), characters.show_counts(session, character)
+    )
+    return with_etag(CharacterSchema().dump(shown), character.version, marks_of(character))
 
 
 @blueprint.post("/<character_id>/regenerate")
@@ -267,19 +251,31 @@ def set_portrait(character_id: str) -> Any:
     expected = expected_version()
     image, style = asked_portrait()
     with db.transaction() as session:
-        characters.set_portrait(session, g.owner_id, character_id, expected, image, style)
-    return read(character_id)
+        return show(session, characters.set_portrait(session, g.owner_id, character_id, expected, image, style))
 
 
 def asked_portrait() -> tuple[bytes | None, str | None]:
     """Return the picture that was sent, checked and as PNG, or the style to draw one in."""
     if request.is_json:
         return None, str(Parser().parse(PortraitSchema(), request)["style"])
-    sent = next(iter(request.files.values()), None) if request.mimetype == "multipart/form-data" else None
     try:
-        return read_picture(sent.read() if sent is not None else request.get_data()), None
+        return read_picture(sent_picture()), None
     except CardError as error:
         raise Invalid(str(error), code="INVALID_PICTURE", details={"portrait": [str(error)]}) from error
+
+
+def sent_picture() -> bytes:
+    """Return the one file that was sent; raises `Invalid` for none, or several."""
+    if request.mimetype != "multipart/form-data":
+        return request.get_data()
+    files = [file for _, file in request.files.items(multi=True)]
+    if len(files) != 1:
+        raise Invalid(
+            f"There are {len(files)} files; send one picture.",
+            code="INVALID_PICTURE",
+            details={"portrait": ["Send one picture, as a file of the form."]},
+        )
+    return files[0].read()
 
 
 @blueprint.get("/<character_id>/lint")

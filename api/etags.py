@@ -50,7 +50,16 @@ def with_etag(body: Any, version: int, marks: str = "", modified: datetime | Non
 
 def expected_version() -> int | None:
     """Return the version that ``If-Match`` names; None for ``*``, any. Raises `Unconditional` without one."""
-    header = request.headers.get("If-Match", "").strip()
+    return read_version(request.headers.get("If-Match", "").strip())
+
+
+def wanted_version() -> int | None:
+    """Return the version that ``If-Match`` names where it is sent at all; None: any will do."""
+    return read_version(request.headers.get("If-Match", "*").strip())
+
+
+def read_version(header: str) -> int | None:
+    """Return the version in an ``If-Match``; None for ``*``. Raises `Unconditional` for none of ours."""
     if header == "*":
         return None
     found = TAG.fullmatch(header)
@@ -61,8 +70,3 @@ def expected_version() -> int | None:
             details={"If-Match": ['Required: the ETag that reading it gave, as "v3", or * for any.']},
         )
     return int(found[1])
-
-
-def wanted_version() -> int | None:
-    """Return the version that ``If-Match`` names, where it is sent at all; None: any will do."""
-    return expected_version() if "If-Match" in request.headers else None

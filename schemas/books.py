@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields, pre_load, validate
+from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from cards.book import MOST_ENTRIES
 from cards.simulate.settings import TRIGGERS
 from cards.tavern import PLACES
-from schemas.common import Moment, PageQuery, PageSchema, Strict
+from schemas.common import Moment, PageQuery, PageSchema, Strict, sort_by
 
 MOST_KEYS, LONGEST_KEY, LONGEST_CONTENT = 1000, 5000, 200_000
+MOST_LEVELS = 90  # of extensions: with those around them a file has at most the 100 that it can be imported with
 
 
 def _flag(**kwargs: Any) -> fields.Boolean:
@@ -26,6 +27,27 @@ def _texts(most: int, longest: int, **kwargs: Any) -> fields.List:
 
 def _whole(low: int, high: int, description: str) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(low, high), metadata={"description": description})
+
+
+def not_blank(value: str) -> None:
+    """Refuse a text that shows nothing."""
+    if not value.strip():
+        raise ValidationError("Is blank: write something that can be read.")
+
+
+def not_too_deep(value: Any) -> None:
+    """Refuse extensions that could be stored, and not be imported again."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        inside = [part for each in level for part in (each.values() if isinstance(each, dict) else each)]
+        level = [part for part in inside if isinstance(part, dict | list)]
+    if level:
+        raise ValidationError(f"Is nested over {MOST_LEVELS} levels deep: flatten it.")
+
+
+def extensions_field(**metadata: Any) -> fields.Dict:
+    """Return the field for what programs keep of their own."""
+    return fields.Dict(keys=fields.String(), validate=not_too_deep, metadata=metadata)
 
 
 class Whole(fields.Float):
@@ -61,7 +83,7 @@ class EntryBodySchema(Strict):
     position = fields.String(load_default="before_char", validate=validate.OneOf(PLACES))
     case_sensitive = _flag(load_default=None, allow_none=True)
     use_regex = _flag(load_default=False)
-    extensions = fields.Dict()
+    extensions = extensions_field(description="What front ends keep of their own.")
 
 
 class BookEntrySchema(EntryBodySchema):
@@ -73,14 +95,22 @@ class BookEntrySchema(EntryBodySchema):
 class BookBodySchema(Strict):
     """A book to write. Entries are replaced where they are given, and stay as they are where not."""
 
-    name = fields.String(required=True, validate=validate.Length(1, 200))
+    name = fields.String(
+        required=True, validate=[validate.Length(1, 200), not_blank], metadata={"example": "Harbour lore"}
+    )
     description = fields.String(load_default="", validate=validate.Length(max=20_000))
     scan_depth = number(0, 1000, load_default=None, allow_none=True)
     token_budget = number(0, 1_000_000, load_default=None, allow_none=True)
     recursive_scanning = _flag(load_default=None, allow_none=True)
     tags = _texts(50, 60, load_default=list)
-    extensions = fields.Dict()
+    extensions = extensions_field(description="What front ends keep of their own; left out, it stays as it is.")
     entries = fields.List(fields.Nested(BookEntrySchema), validate=validate.Length(max=MOST_ENTRIES))
+
+
+class NewBookSchema(BookBodySchema):
+    """A lorebook of its own, that belongs to no character."""
+
+    entries = fields.List(fields.Nested(EntryBodySchema), load_default=list, validate=validate.Length(max=MOST_ENTRIES))
 
 
 class EntryMetadataSchema(Schema):
@@ -157,23 +187,44 @@ class EntryListSchema(PageSchema):
     entries = fields.List(fields.Nested(EntrySchema))
 
 
+def tags_query() -> fields.List:
+    """Return the parameter for tags, of which a row has to have all."""
+    return fields.List(
+        fields.String(validate=validate.Length(1, 200)),
+        load_default=list,
+        validate=validate.Length(max=50),
+        metadata={"description": "Has all of these, as they are spelled; give it once for each.", "example": ["noir"]},
+    )
+
+
 class BookQuery(PageQuery):
     """Which books to list."""
 
-    q = fields.String(load_default=None, validate=validate.Length(1, 200), metadata={"description": "In name or tags."})
+    q = fields.String(
+        load_default=None, validate=validate.Length(1, 200), metadata={"description": "Part of the name, or a tag."}
+    )
+    tags = tags_query()
+    character_id = fields.String(load_default=None, validate=validate.Length(1, 100))
+    standalone = fields.Boolean(
+        load_default=None, metadata={"description": "true: those of no character; false: those of one."}
+    )
+    sort = sort_by("created_at", "updated_at", "name")
 
 
-class EntryQuery(Strict):
-    """Which entries of a book to list."""
+class EntryQuery(PageQuery):
+    """Which entries of a book to list, in their order."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows a page."})
-    offset = fields.Integer(load_default=0, validate=validate.Range(0, 10_000))
+    category = fields.String(load_default=None, validate=validate.Length(1, 100))
+    enabled = fields.Boolean(load_default=None)
+    constant = fields.Boolean(load_default=None)
 
 
 class SearchSchema(Strict):
     """What to look for in a book, as one types it into a search box: words, "a phrase", -not, or."""
 
-    query = fields.String(required=True, validate=validate.Length(1, 500))
+    query = fields.String(
+        required=True, validate=[validate.Length(1, 500), not_blank], metadata={"example": '"salt tax" ferry'}
+    )
     category = fields.String(load_default=None, validate=validate.Length(1, 100))
     enabled = _flag(load_default=None)
     constant = _flag(load_default=None)

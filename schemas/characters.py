@@ -5,21 +5,150 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates
+from marshmallow import (
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    pre_load,
+    validate,
+    validates,
+    validates_schema,
+)
 
 from cards.loss import FRONTENDS
 from cards.portrait import STYLES
 from models.states import Priority
-from schemas.books import FindingSchema
-from schemas.common import Moment, PageQuery, PageSchema, Strict
+from schemas.books import FindingSchema, extensions_field, not_blank, tags_query
+from schemas.common import Moment, PageQuery, PageSchema, Strict, sort_by
+from schemas.imports import DeviationSchema
 from schemas.options import WRITTEN_FIELDS, OptionsSchema
+
+LONGEST_TEXT, LONGEST_NAME, LONGEST_TAG, LONGEST_LINE = 1_000_000, 200, 200, 2000  # characters
+MOST_TEXTS = 200  # in a list
+ARCHIVED = {"false": False, "true": True, "any": None}
 
 
 class CharacterQuery(PageQuery):
     """Which characters to list."""
 
-    q = fields.String(load_default=None, validate=validate.Length(1, 200), metadata={"description": "In the name."})
-    tag = fields.String(load_default=None, validate=validate.Length(1, 60))
+    q = fields.String(
+        load_default=None, validate=validate.Length(1, 200), metadata={"description": "Part of the name."}
+    )
+    tags = tags_query()
+    favorite = fields.Boolean(load_default=None)
+    archived = fields.String(
+        load_default="false",
+        validate=validate.OneOf(list(ARCHIVED)),
+        metadata={"description": "Those that are not archived; those that are; or all."},
+    )
+    sort = sort_by("created_at", "updated_at", "name")
+
+    @post_load
+    def said(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Say archived as a flag, or None for either."""
+        return {**data, "archived": ARCHIVED[data["archived"]]}
+
+
+class DeleteQuery(Strict):
+    """How to delete a character."""
+
+    purge = fields.Boolean(
+        load_default=False, metadata={"description": "Delete it for good, with its book and its files."}
+    )
+
+
+# Fields that people will send to an edit, with what to do instead.
+ELSEWHERE = {
+    "character_book": "The book is edited under /character-books: see `book_id` of the character.",
+    "book": "The book is edited under /character-books: see `book_id` of the character.",
+    "book_id": "A character keeps its book; edit that under /character-books.",
+    "card": 'Send the fields to change by themselves: {"name": ..., "tags": ...}.',
+    "data": 'Send the fields to change by themselves: {"name": ..., "tags": ...}.',
+    "spec": "A card is kept as V3 and downloaded in any format.",
+    "spec_version": "A card is kept as V3 and downloaded in any format.",
+    "assets": "The picture is set with PUT /characters/{id}/portrait; other files come with an import.",
+    "portrait": "The picture is set with PUT /characters/{id}/portrait.",
+    "portrait_style": "A style is set with PUT /characters/{id}/portrait.",
+    "favorite": "Use PUT or DELETE /characters/{id}/favorite.",
+    "archived": "Use DELETE /characters/{id}, or POST /characters/{id}/unarchive.",
+    "archived_at": "Use DELETE /characters/{id}, or POST /characters/{id}/unarchive.",
+    "creation_date": "Is set when a card is made, and never changed.",
+    "modification_date": "Is set by every edit.",
+    **dict.fromkeys(("id", "version", "job_id", "created_at", "updated_at", "links", "tokens"), "Cannot be edited."),
+}
+
+
+def _text(longest: int = LONGEST_TEXT, **metadata: Any) -> fields.String:
+    return fields.String(validate=validate.Length(max=longest), metadata=metadata)
+
+
+def _texts(description: str, longest: int = LONGEST_TEXT) -> fields.List:
+    return fields.List(
+        fields.String(validate=validate.Length(max=longest)),
+        validate=validate.Length(max=MOST_TEXTS),
+        metadata={"description": description},
+    )
+
+
+def tags_field(**kwargs: Any) -> fields.List:
+    """Return the field for tags as cards have them."""
+    return fields.List(
+        fields.String(validate=[validate.Length(1, LONGEST_TAG), not_blank]),
+        validate=validate.Length(max=MOST_TEXTS),
+        metadata={"example": ["noir", "harbour"]},
+        **kwargs,
+    )
+
+
+class CharacterEditSchema(Strict):
+    """Fields of the card to change, by their names in V3; all others stay as they are."""
+
+    name = fields.String(validate=[validate.Length(1, LONGEST_NAME), not_blank], metadata={"example": "Ines Moura"})
+    nickname = _text(LONGEST_NAME, description="What {{char}} stands for; empty: the name.")
+    description = _text(example="{{char}} keeps the light at Ribeira.")
+    personality = _text()
+    scenario = _text()
+    first_mes = _text(description="The greeting.")
+    mes_example = _text(description="Example dialogues, each behind a line <START>.")
+    alternate_greetings = _texts("Replaced as a whole.")
+    group_only_greetings = _texts("Replaced as a whole.")
+    system_prompt = _text()
+    post_history_instructions = _text()
+    creator = _text(LONGEST_LINE)
+    character_version = _text(LONGEST_NAME, example="1.1")
+    creator_notes = _text()
+    creator_notes_multilingual = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 35)),
+        values=fields.String(validate=validate.Length(max=LONGEST_TEXT)),
+        allow_none=True,
+        validate=validate.Length(max=MOST_TEXTS),
+        metadata={"description": "By language; replaced as a whole, null takes it out.", "example": {"pt": "Olá."}},
+    )
+    tags = tags_field()
+    source = _texts("Ids or addresses of what the card was made from: all that it has, and new ones.", LONGEST_LINE)
+    extensions = extensions_field(
+        description="Merged with what is there (RFC 7396): null takes a member out, objects are merged.",
+        example={"depth_prompt": {"prompt": "Be brief.", "depth": 4, "role": "system"}},
+    )
+
+    @pre_load
+    def of_the_card(self, data: Any, **_: Any) -> Any:
+        """Say where to change what is not changed here."""
+        if not isinstance(data, Mapping):
+            return data
+        wrong = {name: [ELSEWHERE[name]] for name in ELSEWHERE if name in data}
+        if isinstance(data.get("extensions"), Mapping) and "cardforge" in data["extensions"]:
+            wrong["extensions.cardforge"] = ["Says how the card was made, and stays; take another name for your own."]
+        if wrong:
+            raise ValidationError(wrong)
+        return data
+
+    @validates_schema
+    def something(self, data: Mapping[str, Any], **_: Any) -> None:
+        """An edit that changes nothing is a slip."""
+        if not data:
+            raise ValidationError("Names no field to change: send one at least.", "body")
 
 
 # Options that make no sense for a character that is there, with what to do instead.
@@ -70,8 +199,11 @@ class CharacterSummarySchema(Schema):
     id = fields.String()
     name = fields.String()
     tags = fields.List(fields.String())
-    job_id = fields.String(allow_none=True)
-    version = fields.Integer()
+    favorite = fields.Boolean()
+    archived_at = Moment(allow_none=True, metadata={"description": "Since when it is out of lists; null: it is in."})
+    job_id = fields.String(allow_none=True, metadata={"description": "The job that made it; null: it was imported."})
+    portrait_url = fields.String(metadata={"example": "/api/v2/characters/char_0193f0c2a7b1/portrait"})
+    version = fields.Integer(metadata={"description": "Goes up with the card and its book; marks leave it as it is."})
     created_at = Moment()
     updated_at = Moment()
 
@@ -93,6 +225,7 @@ class CharacterSchema(CharacterSummarySchema):
     card = fields.Dict(metadata={"description": "The card as V3, its book included."})
     book_id = fields.String(allow_none=True)
     portrait_style = fields.String()
+    tokens = fields.Integer(metadata={"description": "About how many front ends send with every message."})
     assets = fields.Integer(metadata={"description": "Files that it was imported with."})
     links = fields.Nested(CharacterLinksSchema)
 
@@ -101,44 +234,6 @@ class CharacterListSchema(PageSchema):
     """A page of characters."""
 
     characters = fields.List(fields.Nested(CharacterSummarySchema))
-
-
-class DeviationSchema(Schema):
-    """One place where a file is not what its specification says."""
-
-    path = fields.String()
-    message = fields.String()
-    fix = fields.String()
-
-
-class ImportErrorSchema(Schema):
-    """Why a file could not be imported."""
-
-    code = fields.String()
-    message = fields.String()
-
-
-class ImportResultSchema(Schema):
-    """What became of one file."""
-
-    file = fields.String()
-    status = fields.String(validate=validate.OneOf(["imported", "failed"]))
-    format = fields.String(allow_none=True)
-    name = fields.String(allow_none=True)
-    character_id = fields.String(allow_none=True)
-    book_id = fields.String(allow_none=True)
-    warnings = fields.List(fields.String())
-    deviations = fields.List(fields.Nested(DeviationSchema))
-    error = fields.Nested(ImportErrorSchema, allow_none=True)
-    url = fields.String(allow_none=True)
-
-
-class ImportListSchema(Schema):
-    """What became of each file, in their order."""
-
-    results = fields.List(fields.Nested(ImportResultSchema))
-    imported = fields.Integer()
-    failed = fields.Integer()
 
 
 class LossQuery(Strict):

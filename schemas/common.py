@@ -62,13 +62,11 @@ class PageQuery(Strict):
 
 def sort_by(*names: str) -> fields.String:
     """Return the parameter that chooses one of a list's orders, or the reverse of one; the first one's is usual."""
+    unfinished = " What has not finished yet counts as the latest." if "finished_at" in names else ""
     return fields.String(
         load_default=f"-{names[0]}",
         validate=validate.OneOf([f"{sign}{name}" for name in names for sign in ("", "-")]),
-        metadata={
-            "description": "In which order; with `-` from the latest, highest or last. "
-            "What has not finished yet counts as the latest."
-        },
+        metadata={"description": f"In which order; with `-` from the latest, highest or last.{unfinished}"},
     )
 
 

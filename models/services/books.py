@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -17,7 +17,8 @@ from models.books import Book, Entry
 from models.characters import Character
 from models.errors import Invalid, NotFound, StaleVersion
 from models.ids import new_id
-from models.services.pages import Ask, Page, fetch_page
+from models.services.order import NameKey
+from models.services.pages import Ask, Key, Page, Sorts, fetch_page, read_moment
 
 BOOK_FIELDS = (
     "name",
@@ -46,11 +47,45 @@ ENTRY_FIELDS = (
     "extra",
 )
 
+SORTS: Sorts = {
+    "created_at": (Key(Book.id),),  # ids sort by time
+    "updated_at": (Key(Book.updated_at, read_moment), Key(Book.id)),
+    "name": (NameKey(Book.name), Key(Book.id)),
+}
+
+
+@dataclass(frozen=True)
+class BookFilter:
+    """Which books to list (None: whatever they are).
+
+    ``q`` is part of the name or a tag; ``standalone``: of no character.
+    """
+
+    q: str | None = None
+    tags: Sequence[str] = ()
+    character_id: str | None = None
+    standalone: bool | None = None
+
+
+@dataclass(frozen=True)
+class EntryFilter:
+    """Which entries of a book to list (None: whatever they are)."""
+
+    category: str | None = None
+    enabled: bool | None = None
+    constant: bool | None = None
+
 
 def save_book(
-    session: Session, owner_id: str, book: CardBook, *, character_id: str | None = None, tags: Sequence[str] = ()
+    session: Session,
+    owner_id: str,
+    book: CardBook,
+    *,
+    character_id: str | None = None,
+    tags: Sequence[str] = (),
+    digest: bytes | None = None,
 ) -> Book:
-    """Write a lorebook; the one that the character has is replaced."""
+    """Write a lorebook; the one that the character has is replaced. ``digest`` is that of the file it came in."""
     if character_id is not None:
         session.execute(delete(Book).where(Book.character_id == character_id))
     row = Book(
@@ -58,6 +93,7 @@ def save_book(
         owner_id=owner_id,
         character_id=character_id,
         tags=list(tags),
+        file_digest=digest,
         **{field: getattr(book, field) for field in BOOK_FIELDS},
     )
     session.add(row)
@@ -84,12 +120,18 @@ def _columns(entry: CardEntry) -> dict[str, Any]:
 # Finding --------------------------------------------------------------------------------------------------
 
 
-def list_books(session: Session, owner_id: str, ask: Ask, *, text: str | None = None) -> Page:
-    """Return one page of the owner's books, newest first; ``text`` has to be in the name or a tag."""
+def list_books(session: Session, owner_id: str, ask: Ask, wanted: BookFilter) -> Page:
+    """Return one page of the owner's books, newest first unless it asks for another order."""
     query = select(Book).where(Book.owner_id == owner_id)
-    if text:
-        query = query.where(Book.name.icontains(text, autoescape=True) | Book.tags.contains([text]))
-    return fetch_page(session, query, Book, ask)
+    if wanted.q:
+        query = query.where(Book.name.icontains(wanted.q, autoescape=True) | Book.tags.contains([wanted.q]))
+    if wanted.tags:
+        query = query.where(Book.tags.contains(list(wanted.tags)))
+    if wanted.character_id is not None:
+        query = query.where(Book.character_id == wanted.character_id)
+    if wanted.standalone is not None:
+        query = query.where(Book.character_id.is_(None) if wanted.standalone else Book.character_id.is_not(None))
+    return fetch_page(session, query, Book, ask, SORTS)
 
 
 def count_entries(session: Session, book_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -121,13 +163,12 @@ def list_entries(session: Session, book_id: str) -> Sequence[Entry]:
     return session.scalars(select(Entry).where(Entry.book_id == book_id).order_by(Entry.index)).all()
 
 
-def page_entries(session: Session, book_id: str, ask: Ask) -> tuple[Sequence[Entry], int]:
-    """Return some of a book's entries in their order, and how many it has."""
-    rows = session.scalars(
-        select(Entry).where(Entry.book_id == book_id).order_by(Entry.index).limit(ask.limit).offset(ask.offset)
-    ).all()
-    total = session.scalar(select(func.count()).select_from(Entry).where(Entry.book_id == book_id))
-    return rows, total or 0
+def page_entries(session: Session, book_id: str, ask: Ask, wanted: EntryFilter) -> Page:
+    """Return one page of a book's entries in their order."""
+    chosen = {Entry.category: wanted.category, Entry.enabled: wanted.enabled, Entry.constant: wanted.constant}
+    filters = [column == value for column, value in chosen.items() if value is not None]
+    query = select(Entry).where(Entry.book_id == book_id, *filters)
+    return fetch_page(session, query, Entry, replace(ask, sort="index"), {"index": (Key(Entry.index, int),)})
 
 
 def find_entry(session: Session, book_id: str, entry_id: str) -> Entry:

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from cards.card import Book as CardBook
 from cards.card import Card
 from cards.containers import main_icon, without_icon
+from cards.fields import to_json
+from cards.files import MAX_FILE
 from cards.media import Media
 from cards.v3 import from_v3, to_v3
 from models.books import Book
 from models.characters import Asset, Character
-from models.errors import NotFound, StaleVersion
+from models.errors import Invalid, NotFound, StaleVersion, WrongState
 from models.ids import new_id
 from models.jobs import Step
 from models.services import books
-from models.services.pages import Ask, Page, fetch_page
+from models.services.order import NameKey
+from models.services.pages import Ask, Key, Page, Sorts, fetch_page, read_moment
 
 ASSET, OTHER = "asset", "other"
 MOST_TAGS, LONGEST_TAG = 200, 200  # PostgreSQL refuses to index words of over 2,700 bytes
+
+
+SORTS: Sorts = {
+    "created_at": (Key(Character.id),),  # ids sort by time
+    "updated_at": (Key(Character.updated_at, read_moment), Key(Character.id)),
+    "name": (NameKey(Character.name), Key(Character.id)),
+}
+
+
+@dataclass(frozen=True)
+class CharacterFilter:
+    """Which characters to list (None: whatever they are). ``q`` is part of the name; they have all of ``tags``."""
+
+    q: str | None = None
+    tags: Sequence[str] = ()
+    favorite: bool | None = None
+    archived: bool | None = False
 
 
 def save_character(session: Session, owner_id: str, job_id: str, card: Card) -> Character:
@@ -56,9 +76,20 @@ def rewrite_character(
     return character
 
 
-def add_character(session: Session, owner_id: str, card: Card, media: Media) -> Character:
-    """Write a card that came from outside as a new character, with its book and its files."""
-    character = Character(id=new_id("char"), owner_id=owner_id, portrait=media.portrait, portrait_style=media.style)
+def add_character(
+    session: Session, owner_id: str, card: Card, media: Media, *, digest: bytes | None = None
+) -> Character:
+    """Write a card that came from outside as a new character, with its book and its files.
+
+    ``digest`` is that of the file that it came in.
+    """
+    character = Character(
+        id=new_id("char"),
+        owner_id=owner_id,
+        portrait=media.portrait,
+        portrait_style=media.style,
+        file_digest=digest,
+    )
     write_card(character, card)
     session.add(character)
     session.flush()
@@ -77,9 +108,14 @@ def add_character(session: Session, owner_id: str, card: Card, media: Media) -> 
 def write_card(character: Character, card: Card) -> None:
     """Put a card's fields into its row, all but the book. The column of tags is for finding: long ones are cut."""
     character.name = card.name
-    character.tags = [tag[:LONGEST_TAG] for tag in card.tags[:MOST_TAGS]]
+    character.tags = found_by(card.tags)
     character.card = to_v3(replace(card, book=None, wrapper={}))["data"]
     character.wrapper = card.wrapper
+
+
+def found_by(tags: Sequence[str]) -> list[str]:
+    """Return a card's tags as the column holds them."""
+    return [tag[:LONGEST_TAG] for tag in tags[:MOST_TAGS]]
 
 
 def save_book(session: Session, character: Character, book: CardBook) -> Book:
@@ -91,31 +127,34 @@ def save_book(session: Session, character: Character, book: CardBook) -> Book:
 def find_character(
     session: Session, owner_id: str, *, character_id: str | None = None, job_id: str | None = None
 ) -> Character:
-    """Return a character by its id or by the job that made it, card and portrait included; raises `NotFound`."""
+    """Return a character by its id or by the job that made it, with its card; raises `NotFound`."""
     # The first step's checkpoint names it: several jobs may have written one character.
     written = select(Step.output["character_id"].astext).where(Step.job_id == job_id, Step.index == 0).scalar_subquery()
     by_job = or_(Character.id == written, Character.job_id == job_id)
     matches = by_job if character_id is None else Character.id == character_id
     character = session.scalar(_whole().where(matches, Character.owner_id == owner_id))
     if character is None:
-        raise NotFound("character", character_id or f"of {job_id}")
+        gone = None if character_id else "The character that this job made is not here any more."
+        raise NotFound("character", character_id or f"of {job_id}", gone)
     return character
 
 
 def _whole() -> Select[Character]:
-    return select(Character).options(undefer(Character.card), undefer(Character.wrapper), undefer(Character.portrait))
+    return select(Character).options(undefer(Character.card), undefer(Character.wrapper))
 
 
-def list_characters(
-    session: Session, owner_id: str, ask: Ask, *, text: str | None = None, tag: str | None = None
-) -> Page:
-    """Return one page of the owner's characters that are not archived, newest first."""
-    query = select(Character).where(Character.owner_id == owner_id, Character.archived_at.is_(None))
-    if text:
-        query = query.where(Character.name.icontains(text, autoescape=True))
-    if tag:
-        query = query.where(Character.tags.contains([tag]))
-    return fetch_page(session, query, Character, ask)
+def list_characters(session: Session, owner_id: str, ask: Ask, wanted: CharacterFilter) -> Page:
+    """Return one page of the owner's characters, newest first unless it asks for another order."""
+    query = select(Character).where(Character.owner_id == owner_id)
+    if wanted.q:
+        query = query.where(Character.name.icontains(wanted.q, autoescape=True))
+    if wanted.tags:
+        query = query.where(Character.tags.contains(found_by(wanted.tags)))
+    if wanted.favorite is not None:
+        query = query.where(Character.favorite.is_(wanted.favorite))
+    if wanted.archived is not None:
+        query = query.where(Character.archived_at.is_not(None) if wanted.archived else Character.archived_at.is_(None))
+    return fetch_page(session, query, Character, ask, SORTS)
 
 
 def bare_card(character: Character) -> Card:
@@ -146,9 +185,77 @@ def load_media(session: Session, character: Character, *, files: bool = True) ->
     return Media(portrait=character.portrait, style=character.portrait_style, assets=found[ASSET], others=found[OTHER])
 
 
+def show_counts(session: Session, character: Character) -> dict[str, Any]:
+    """Return what a character has beside its card: book, entries, files."""
+    book = books.book_of_character(session, character.id)
+    assets = session.scalar(select(func.count()).select_from(Asset).where(Asset.character_id == character.id))
+    return {"book_id": book.id if book else None, "assets": assets or 0}
+
+
+# Editing --------------------------------------------------------------------------------------------------
+
+
+def edit_character(
+    session: Session, owner_id: str, character_id: str, expected: int | None, change: Callable[[Card], Card]
+) -> Character:
+    """Put what ``change`` makes of a character's card (without its book, which stays) in the place of the card.
+
+    Raises `NotFound`, `StaleVersion`, what ``change`` raises, and `Invalid` for what could not be imported again.
+    """
+    character = touch(session, owner_id, character_id, expected)
+    card = change(bare_card(character))
+    write_card(character, replace(card, modification_date=int(character.updated_at.timestamp())))
+    if len(to_json(character.card)) > MAX_FILE:
+        raise Invalid(
+            f"The card would have over {MAX_FILE:,} bytes, and could not be imported again.",
+            code="CARD_TOO_LARGE",
+            details={"body": ["Shorten its texts, or move lore into its book."]},
+        )
+    session.flush()
+    return character
+
+
+def matching(owner_id: str, character_id: str, expected: int | None) -> list[ColumnElement[bool]]:
+    """The one character, if it is at the version ``expected`` (None: any)."""
+    matches = [Character.id == character_id, Character.owner_id == owner_id]
+    return matches if expected is None else [*matches, Character.version == expected]
+
+
+def missed(
+    session: Session, owner_id: str, character_id: str, expected: int | None
+) -> NotFound | StaleVersion | WrongState:
+    """Why a write hit nothing."""
+    try:
+        character = find_character(session, owner_id, character_id=character_id)
+    except NotFound as error:
+        return error
+    if expected is not None and character.version != expected:
+        return StaleVersion("character", current=character.version, yours=expected, updated_at=character.updated_at)
+    return WrongState(IN_USE, code="CHARACTER_IN_USE", details={"job_id": character.job_id})
+
+
+IN_USE = "The job that makes this character has not ended: wait for it, or cancel it."
+
+
+def touch(session: Session, owner_id: str, character_id: str, expected: int | None) -> Character:
+    """Take the character for an edit: its version goes up, if it is the one ``expected`` (None: any).
+
+    Check and write are one statement. Raises `NotFound` and `StaleVersion`.
+    """
+    hit = session.scalar(
+        update(Character)
+        .where(*matching(owner_id, character_id, expected))
+        .values(version=Character.version + 1, updated_at=func.now())
+        .returning(Character.id)
+    )
+    if hit is None:
+        raise missed(session, owner_id, character_id, expected)
+    return find_character(session, owner_id, character_id=character_id)
+
+
 def set_portrait(
     session: Session, owner_id: str, character_id: str, expected: int | None, portrait: bytes | None, style: str | None
-) -> None:
+) -> Character:
     """Give a character another picture: ``portrait`` (a PNG), or one drawn in ``style``.
 
     The file of an imported card that was its picture until now goes, and the card names the new one. Raises
@@ -167,30 +274,4 @@ def set_portrait(
     character.portrait = portrait
     character.portrait_style = style or character.portrait_style
     session.flush()
-
-
-def touch(session: Session, owner_id: str, character_id: str, expected: int | None) -> Character:
-    """Take the character for an edit: its version goes up, if it is the one ``expected`` (None: any).
-
-    Check and write are one statement. Raises `NotFound` and `StaleVersion`.
-    """
-    matches = [Character.id == character_id, Character.owner_id == owner_id]
-    if expected is not None:
-        matches.append(Character.version == expected)
-    hit = session.scalar(
-        update(Character)
-        .where(*matches)
-        .values(version=Character.version + 1, updated_at=func.now())
-        .returning(Character.id)
-    )
-    character = find_character(session, owner_id, character_id=character_id)
-    if hit is None:
-        raise StaleVersion("character", current=character.version, yours=expected or 0, updated_at=character.updated_at)
     return character
-
-
-def show_counts(session: Session, character: Character) -> dict[str, Any]:
-    """Return what a character has beside its card: book, entries, files."""
-    book = books.book_of_character(session, character.id)
-    assets = session.scalar(select(func.count()).select_from(Asset).where(Asset.character_id == character.id))
-    return {"book_id": book.id if book else None, "assets": assets or 0}
