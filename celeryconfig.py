@@ -33,7 +33,8 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 task_default_exchange = "cardforge"
 task_default_queue = "upkeep"
 task_queues = [
-    Queue(name, Exchange("cardforge"), routing_key=name) for name in ("generation", "lorebook", "export", "upkeep")
+    Queue(name, Exchange("cardforge"), routing_key=name)
+    for name in ("generation", "lorebook", "export", "upkeep", "webhooks")
 ]
 # A task sent to a misspelt queue would wait there for ever.
 task_create_missing_queues = False

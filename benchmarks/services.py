@@ -53,7 +53,7 @@ def services() -> Iterator[Services]:
 @contextmanager
 def workers(running: Services) -> Iterator[None]:
     """Run one generation worker with threads and one export worker with two processes."""
-    generation = ("-P", "threads", "-c", SLOTS, "-Q", "lorebook,generation")
+    generation = ("-P", "threads", "-c", SLOTS, "-Q", "webhooks,lorebook,generation")
     export = ("-P", "prefork", "-c", "2", "-Q", "upkeep,export")
     with (
         worker("generation", generation, running.env, running.folder),

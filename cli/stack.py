@@ -99,7 +99,7 @@ def commands(home: Path, env: Mapping[str, str], flower_port: int | None) -> dic
         "-c",
         env.get("GENERATION_CONCURRENCY") or "200",
         "-Q",
-        "lorebook,generation",
+        "webhooks,lorebook,generation",
     ]
     export = ["-P", "prefork", "-c", env.get("EXPORT_CONCURRENCY") or "2", "-Q", "upkeep,export"]
     found = {

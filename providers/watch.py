@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -29,11 +29,21 @@ class Call:
 
     ``cancelled`` is asked by the watch's thread four times a second, so it must be cheap and must not block.
     ``deadline`` and ``silence`` are seconds: for the whole call, and without a sign of life (see `hear`).
-    ``ended`` is why the call was cut, once it was; ``sent``: whether the whole request went out.
+    ``ended`` is why the call was cut, once it was; ``sent``: whether the whole request went out. ``resolve`` finds the
+    addresses of a host as `socket.getaddrinfo` does; the connection goes to what it returns, and nowhere else.
     """
 
-    def __init__(self, name: str, cancelled: Callable[[], bool], *, deadline: float, silence: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        cancelled: Callable[[], bool],
+        *,
+        deadline: float,
+        silence: float,
+        resolve: Callable[..., Sequence[Any]] = socket.getaddrinfo,
+    ) -> None:
         self.ended: Exception | None = None
+        self.resolve = resolve
         self.sent = False
         self._name = name
         self._cancelled = cancelled
@@ -202,7 +212,7 @@ class _SecureConnection(_Connection, HTTPSConnection):
 def _connect(host: str, port: int | None, timeout: float | None, options: Any) -> socket.socket:
     """Return a socket connected to the first address that answers; each may take ``timeout`` seconds."""
     failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in _current().resolve(host.strip("[]"), port, type=socket.SOCK_STREAM):
         sock = socket.socket(family, kind, protocol)
         try:
             for option in options:

@@ -12,7 +12,7 @@ from tasks import broker_restart
 
 broker_restart.install()
 
-app = Celery("cardforge", config_source="celeryconfig", include=["tasks.steps", "tasks.upkeep"])
+app = Celery("cardforge", config_source="celeryconfig", include=["tasks.steps", "tasks.upkeep", "tasks.webhooks"])
 
 
 @signals.setup_logging.connect

@@ -15,13 +15,14 @@ from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
 import logs
-from models.services.moves import Dispatch
+from models.services.messages import Dispatch, Notice
 from models.states import Priority
 from tasks.celery import app
 from tasks.pipeline import KINDS
 
 log = logs.get(__name__)
 
+DELIVER, WEBHOOKS = "deliver", "webhooks"  # the task that sends a webhook, and its queue
 FIRST = 0  # of Redis priorities, 0 is taken first
 REDIS_PRIORITY = {Priority.HIGH: FIRST, Priority.STANDARD: 3, Priority.LOW: 6}
 
@@ -71,6 +72,8 @@ def steps_of(dispatch: Dispatch) -> list[Any]:
     The priority decides what is begun. What is begun is finished first, whatever its priority: a job that stands
     between two steps holds a place in its batch's window.
     """
+    if isinstance(dispatch, Notice):
+        return [app.signature(DELIVER, args=(dispatch.delivery_id,), immutable=True, queue=WEBHOOKS)]
     steps = list(enumerate(KINDS[dispatch.kind].steps))[dispatch.start :]
     return [
         app.signature(

@@ -8,7 +8,7 @@ import logs
 import settings
 from models import db
 from models.services import repair
-from tasks import dispatch, prices
+from tasks import dispatch, prices, webhooks
 from tasks.celery import app
 from tasks.pipeline import KINDS
 
@@ -25,6 +25,8 @@ def upkeep() -> None:
         found = repair.find_stranded(session, waiting)
     if found:
         log.info("upkeep_sent", jobs=dispatch.send(found))
+    if due := webhooks.send_due(waiting.webhooks):
+        log.info("upkeep_webhooks", deliveries=due)
     if days := settings.engine().retention_days:
         with db.transaction() as session:
             gone = repair.delete_old(session, days)
@@ -39,6 +41,7 @@ def messages_waiting() -> repair.Waiting | None:
     later = {step.queue for kind in KINDS.values() for step in kind.steps[1:]} - first
     try:
         with app.connection_for_read() as connection, connection.channel() as channel:
-            return repair.Waiting(*(sum(channel._size(queue) for queue in queues) for queues in (first, later)))
+            counts = (sum(channel._size(queue) for queue in queues) for queues in (first, later, {dispatch.WEBHOOKS}))
+            return repair.Waiting(*counts)
     except (OperationalError, OSError, *app.connection_for_read().connection_errors):
         return None

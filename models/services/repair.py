@@ -28,10 +28,11 @@ LOCK = 0x0CA4DF05
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many messages wait in Redis: in the queues of first steps, and in those of later ones."""
+    """How many messages wait in Redis: in the queues of first steps, in those of later ones, and of webhooks."""
 
     first: int = 0
     later: int = 0
+    webhooks: int = 0
 
 
 def find_stranded(session: Session, waiting: Waiting) -> list[Dispatch]:

@@ -201,7 +201,7 @@ class Stack:
     def _commands(self) -> dict[str, list[str]]:
         celery = [sys.executable, "-m", "celery", "-A", "tasks.celery"]
         quiet = ["--without-gossip", "--without-mingle", "-E"]
-        threads = ["-P", "threads", "-c", str(self.size.threads), "-Q", "lorebook,generation"]
+        threads = ["-P", "threads", "-c", str(self.size.threads), "-Q", "webhooks,lorebook,generation"]
         prefork = ["-P", "prefork", "-c", "2", "-Q", "upkeep,export"]
         found = {
             "model": [

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-GENERATION = ("-P", "threads", "-c", "20", "-Q", "lorebook,generation")
+GENERATION = ("-P", "threads", "-c", "20", "-Q", "webhooks,lorebook,generation")
 EXPORT = ("-P", "prefork", "-c", "2", "-Q", "upkeep,export")
 
 
@@ -65,12 +65,17 @@ def beat(env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]
         yield it
 
 
-@contextmanager
-def web(env: dict[str, str], folder: Path) -> Iterator[str]:
-    """Run gunicorn on a free port and give its URL."""
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def web(env: dict[str, str], folder: Path, port: int | None = None) -> Iterator[str]:
+    """Run gunicorn on a port (a free one, if none is given) and give its URL."""
+    port = port or free_port()
     log = folder / "web.log"
     command = [sys.executable, "-m", "gunicorn", "-c", "api/gunicorn.py", "api:create_app()"]
     with process(command, env | {"PORT": str(port)}, log) as running:
