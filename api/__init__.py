@@ -10,6 +10,7 @@ import settings
 from api import (
     auth,
     batches,
+    bodies,
     books,
     catalogue,
     characters,
@@ -21,7 +22,9 @@ from api import (
     health,
     jobs,
     keys,
+    limits,
     models,
+    profiles,
     requests,
     slots,
     usage,
@@ -40,12 +43,18 @@ def create_app() -> Flask:
     app.config.update(docs.CONFIG, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, CORS_ORIGINS=settings.load().cors_origins)
     requests.register(app)
     etags.register(app)
-    slots.register(app)
+    # In this order: who asks, how often, whether they may; then the body, as long as it takes; then a slot to work in.
     auth.register(app)
+    limits.register(app)
+    app.before_request(auth.authorize)
+    bodies.register(app)
+    slots.register(app)
     events.register(app)
     api = docs.Api(app)
     errors.register(app)
-    for noun in (batches, generation, jobs, events, characters, books, validation, keys, catalogue, usage, models):
+    work = (batches, generation, jobs, events)
+    kept = (profiles, characters, books, validation)
+    for noun in (*work, *kept, keys, catalogue, usage, models):
         api.register_blueprint(noun.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 
+import logs
+from api import traits
 from models import db
-from models.errors import Forbidden, Unauthenticated
+from models.errors import DomainError, Forbidden, Unauthenticated
 from models.owners import ApiKey
 from models.services import keys
 
@@ -22,11 +24,10 @@ OPEN_ENDPOINTS = {
     "health.ready",
     "home",
 }
-READING = {"GET", "HEAD"}
 
 
 def register(app: Flask) -> None:
-    """Check the key before every request."""
+    """Find out who asks, before every request."""
     app.before_request(authenticate)
 
 
@@ -41,31 +42,43 @@ def needs(scope: str) -> Callable[[View], View]:
 
 
 def authenticate() -> None:
-    """Find the caller's key and put it and its owner on ``g``; raises `Unauthenticated` or `Forbidden`."""
+    """Find the caller's key and put it and its owner on ``g``, or what is to be said to an unknown one.
+
+    The refusal waits in ``g.refusal`` until it is counted (`api/limits.py`); `authorize` raises it.
+    """
     nowhere = request.endpoint is None and not request.path.startswith("/api/")
     if request.endpoint in OPEN_ENDPOINTS or nowhere or request.method == "OPTIONS":
         return
     key = find_key()
-    view = current_app.view_functions.get(request.endpoint or "")
-    scope = getattr(view, "scope", "read" if request.method in READING else "write")
-    if scope not in key.scopes:
+    if key is None:
+        g.refusal = Unauthenticated("This API key is unknown, expired or revoked: ask an admin for another.")
+        return
+    g.owner_id, g.key_id, g.scopes = key.owner_id, key.id, frozenset(key.scopes)
+    logs.bind(key_id=key.id)
+
+
+def authorize() -> None:
+    """Refuse unknown keys, and known ones that may not do this; raises `Unauthenticated` or `Forbidden`."""
+    refusal: DomainError | None = g.get("refusal")
+    if refusal is not None:
+        raise refusal
+    if "scopes" not in g:
+        return
+    scope = traits.of(request.endpoint).needed_scope(request.method)
+    if scope not in g.scopes:
         raise Forbidden(
-            f"This key may not do that: it needs the scope {scope!r} and has {', '.join(key.scopes)}.",
-            details={"needed": scope, "scopes": list(key.scopes)},
+            f"This key may not do that: it needs the scope {scope!r} and has {', '.join(sorted(g.scopes))}.",
+            details={"needed": scope, "scopes": sorted(g.scopes)},
         )
-    g.owner_id, g.key_id = key.owner_id, key.id
 
 
-def find_key() -> ApiKey:
-    """Return the key that came with the request."""
+def find_key() -> ApiKey | None:
+    """Return the key that came with the request, if it is good."""
     secret = read_secret()
     if not secret:
         raise Unauthenticated("No API key: send it as 'Authorization: Bearer cf_...' or 'X-API-Key: cf_...'.")
     with db.transaction() as session:
-        key = keys.find_key(session, secret)
-    if key is None:
-        raise Unauthenticated("This API key is unknown, expired or revoked.")
-    return key
+        return keys.find_key(session, secret)
 
 
 def read_secret() -> str:

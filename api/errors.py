@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify
 from kombu.exceptions import OperationalError as BrokerError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 import logs
 from cards.errors import CardError
@@ -32,9 +32,15 @@ CODES: Mapping[int, str] = {
     400: "BAD_REQUEST",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
     413: "TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     422: "VALIDATION_ERROR",
+}
+SAID_BETTER: Mapping[int, str] = {
+    404: "There is nothing at this address: see /api/v2/docs for those that there are.",
+    405: "This address does not take this method: see the header Allow for those that it does.",
+    413: "The body is larger than 32 MiB: send fewer items, or files one by one.",
 }
 
 
@@ -43,6 +49,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(domain.DomainError, from_domain)
     app.register_error_handler(CardError, from_card)
     app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(ClientDisconnected, from_half_a_request)
     app.register_error_handler(db.Trouble, from_database)
     app.register_error_handler(BrokerError, from_outage)
     app.register_error_handler(Exception, from_bug)
@@ -87,11 +94,19 @@ def from_http(error: HTTPException) -> Response:
     if messages:
         details = dict(flatten(messages))
         return answer(status, "VALIDATION_ERROR", summary(details), details)
-    response = answer(status, CODES.get(status, "INTERNAL"), error.description or error.name)
+    message = SAID_BETTER.get(status) or error.description or error.name
+    response = answer(status, CODES.get(status, "INTERNAL"), message)
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value
     return response
+
+
+def from_half_a_request(error: ClientDisconnected) -> Response:
+    """The body ended early, or did not come in its time."""
+    if isinstance(error.__context__, TimeoutError):
+        return answer(408, "REQUEST_TIMEOUT", "The body did not come in its time: send it again, without pauses.")
+    return answer(400, "BAD_REQUEST", "The body is shorter than its Content-Length says: send all of it.")
 
 
 def from_database(error: Exception) -> Response:

@@ -9,7 +9,7 @@ bind = f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '800
 
 # Views wait for PostgreSQL, so threads; two processes use two cores and survive the loss of one. Whoever watches events
 # holds a thread that sleeps; how many of the others work at one time is bounded in api/slots.py.
-worker_class = "gthread"
+worker_class = "api.worker.Worker"  # gunicorn's threads, with an end to their patience
 workers = int(os.environ.get("WEB_PROCESSES") or 2)
 threads = 100 + int(os.environ.get("WEB_STREAMS") or 400)
 worker_connections = 2 * threads  # those that are only kept alive included
@@ -27,6 +27,12 @@ timeout = 60
 graceful_timeout = 10
 # Longer than clients pause between two polls, so that a poll does not cost a connection.
 keepalive = 15
+
+# The longest address of ours is a list with every filter and a cursor, under 2 KiB. Browsers and proxies add headers of
+# their own, a few KiB; what is beyond that is no use of this API.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
 
 # The sign of life is a file touched often: in memory, or a busy disk looks like a dead process.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a private file there

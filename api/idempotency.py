@@ -25,7 +25,10 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a view answers (``body`` as JSON), and the messages to send once it is committed."""
+    """What a view answers (``body`` as JSON), and the messages to send once it is committed.
+
+    ``secrets`` are shown in the body of the first answer; they are not kept, and so no repetition has them.
+    """
 
     body: Mapping[str, Any]
     location: str = ""
@@ -33,10 +36,11 @@ class Answer:
     status: int = 202
     version: int | None = None  # of what was made, for its ETag; a replay has none, as it may have changed since
     replayed: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def respond(self) -> Response:
         """Return it as a response."""
-        response = jsonify(self.body)
+        response = jsonify({**self.body, **self.secrets})
         response.status_code = self.status
         if self.location:
             response.headers["Location"] = self.location

@@ -55,3 +55,13 @@ def book(book_id: str) -> str:
 def entry(book_id: str, entry_id: str) -> str:
     """Return the path of a lorebook's entry."""
     return f"{book(book_id)}/entries/{entry_id}"
+
+
+def key(key_id: str) -> str:
+    """Return the path of an API key."""
+    return f"{PREFIX}/keys/{key_id}"
+
+
+def profile(profile_id: str) -> str:
+    """Return the path of a profile."""
+    return f"{PREFIX}/profiles/{profile_id}"

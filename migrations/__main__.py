@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 import settings
 from migrations import runner
 from models import db
+from models.errors import NotFound
 from models.services import keys, profiles
 
 
@@ -23,11 +24,14 @@ def main() -> None:
     commands.add_parser("upgrade", help="upgrade and make ready (the default)")
     commands.add_parser("downgrade", help="undo migrations").add_argument("revision", help="such as 0001, or base")
     commands.add_parser("revise", help="write a new migration from the tables").add_argument("message")
-    commands.add_parser("new-key", help="make one more admin key, for whoever lost theirs")
+    new_key = commands.add_parser("new-key", help="make one more admin key, for whoever lost theirs or is new")
+    new_key.add_argument("--owner", help="whose: made if there is nobody of that name (default: the first owner)")
+    revoke = commands.add_parser("revoke-keys", help="revoke every key of an owner; what they have stays")
+    revoke.add_argument("--owner", required=True, help="whose")
     arguments = parser.parse_args()
     try:
         run(arguments)
-    except settings.SettingError as error:
+    except (settings.SettingError, NotFound) as error:
         sys.exit(f"cardforge: {error}")
     except OperationalError as error:
         sys.exit(f"cardforge: the database does not answer: {str(error.orig).strip().splitlines()[0]}")
@@ -42,11 +46,21 @@ def run(arguments: argparse.Namespace) -> None:
         case "revise":
             runner.revise(db.engine(), arguments.message)
         case "new-key":
+            say(new_key(arguments.owner))
+        case "revoke-keys":
             with db.transaction() as session:
-                _, secret = keys.create_key(session, keys.first_owner(session).id, "made by hand", keys.SCOPES)
-            say(secret)
+                count = keys.revoke_all(session, keys.owner_named(session, arguments.owner, make=False).id)
+            say(f"{count} keys of {arguments.owner} are revoked")
         case _:
             make_ready(settings.load().home)
+
+
+def new_key(owner: str | None) -> str:
+    """Make an admin key of ``owner`` (None: the first one) and return its secret."""
+    with db.transaction() as session:
+        session.execute(select(func.pg_advisory_xact_lock(runner.LOCK)))  # or two would make one owner twice
+        found = keys.owner_named(session, owner, make=True) if owner else keys.first_owner(session)
+        return keys.create_key(session, found.id, "made by hand", keys.SCOPES)[1]
 
 
 def make_ready(home: Path) -> None:

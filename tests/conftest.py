@@ -43,6 +43,7 @@ def environment(home: Path, postgres: Server, redis_server: Server) -> Iterator[
     from models import db
 
     ours = {"DATABASE_URL": postgres.url, "REDIS_URL": redis_server.url, "CARDFORGE_HOME": str(home)}
+    ours |= {f"RATE_LIMIT_{kind}": "1000000/minute" for kind in ("CREATE", "EDIT", "READ", "GUESS")}
     with pytest.MonkeyPatch.context() as patch:
         for name in ("OPENROUTER_API_KEY", "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "CORS_ORIGINS"):
             patch.delenv(name, raising=False)

@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from models.errors import NotFound
+from models.errors import Forbidden, NotFound, WrongState
 from models.ids import new_id
 from models.owners import ApiKey, Owner
 
@@ -24,11 +24,16 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def new_secret() -> str:
+    """Return a secret that nobody guesses."""
+    return f"cf_{secrets.token_urlsafe(32)}"
+
+
 def create_key(
     session: Session, owner_id: str, name: str, scopes: Sequence[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
     """Make a key and return its row and its secret, which is shown this once and never stored."""
-    secret = f"cf_{secrets.token_urlsafe(32)}"
+    secret = new_secret()
     key = ApiKey(
         id=new_id("key"),
         owner_id=owner_id,
@@ -53,6 +58,27 @@ def first_owner(session: Session) -> Owner:
     return owner
 
 
+def owner_named(session: Session, name: str, *, make: bool) -> Owner:
+    """Return the oldest owner of this name; with ``make``, made if there is none, else raises `NotFound`.
+
+    Names are the operator's own. The caller makes sure that no two run at once.
+    """
+    owner = session.scalar(select(Owner).where(Owner.name == name).order_by(Owner.id).limit(1))
+    if owner is None:
+        if not make:
+            raise NotFound("owner", name)
+        owner = Owner(id=new_id("owner"), name=name)
+        session.add(owner)
+        session.flush()
+    return owner
+
+
+def revoke_all(session: Session, owner_id: str) -> int:
+    """Revoke every key of an owner and return how many that were: nobody gets at what they have any more."""
+    revoked = update(ApiKey).where(ApiKey.owner_id == owner_id, ApiKey.revoked_at.is_(None))
+    return len(session.scalars(revoked.values(revoked_at=func.now()).returning(ApiKey.id)).all())
+
+
 def create_first_key(session: Session) -> str | None:
     """Make the first admin key and return its secret; None when there is a key already."""
     if session.scalar(select(func.count()).select_from(ApiKey)):
@@ -61,10 +87,27 @@ def create_first_key(session: Session) -> str | None:
     return secret
 
 
+def grant(held: frozenset[str], asked: Sequence[str]) -> None:
+    """Raise `Forbidden` when a key is to be given what the key that gives it does not have."""
+    beyond = [scope for scope in asked if scope not in held]
+    if beyond:
+        raise Forbidden(
+            f"A key cannot give what it does not have: {', '.join(beyond)}. Use a key that has these scopes.",
+            details={"scopes": list(asked), "held": sorted(held)},
+        )
+
+
+def is_usable() -> ColumnElement[bool]:
+    """Whether a key may be used now."""
+    lasts = (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > func.now())
+    return ApiKey.revoked_at.is_(None) & lasts
+
+
 def find_key(session: Session, secret: str) -> ApiKey | None:
     """Return the key whose secret this is, if it may be used now, and note its use."""
-    usable = (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > func.now())
-    key = session.scalar(select(ApiKey).where(ApiKey.digest == digest(secret), ApiKey.revoked_at.is_(None), usable))
+    found = digest(secret)
+    old = (ApiKey.old_digest == found) & (ApiKey.old_until > func.now())
+    key = session.scalar(select(ApiKey).where((ApiKey.digest == found) | old, is_usable()))
     if key is not None:
         session.execute(
             update(ApiKey)
@@ -78,18 +121,58 @@ def find_key(session: Session, secret: str) -> ApiKey | None:
     return key
 
 
+def see_key(session: Session, owner_id: str, key_id: str) -> ApiKey:
+    """Return an owner's key; raises `NotFound`."""
+    key = session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.owner_id == owner_id))
+    if key is None:
+        raise NotFound("key", key_id)
+    return key
+
+
 def list_keys(session: Session, owner_id: str) -> Sequence[ApiKey]:
     """Return the owner's keys, newest first."""
     return session.scalars(select(ApiKey).where(ApiKey.owner_id == owner_id).order_by(ApiKey.id.desc())).all()
 
 
-def revoke_key(session: Session, owner_id: str, key_id: str) -> None:
-    """Make a key useless from now on. Revoking it again changes nothing; raises `NotFound`."""
-    hit = session.scalar(
+def rotate_key(
+    session: Session, owner_id: str, key_id: str, held: frozenset[str], grace: timedelta
+) -> tuple[ApiKey, str]:
+    """Give a key a new secret and return both; the old one is good for ``grace`` more.
+
+    Raises `NotFound`; `Forbidden` when the caller's scopes (``held``) are less than the key's; `WrongState` when it is
+    revoked or expired.
+    """
+    grant(held, see_key(session, owner_id, key_id).scopes)
+    secret = new_secret()
+    key = session.scalar(
         update(ApiKey)
-        .where(ApiKey.id == key_id, ApiKey.owner_id == owner_id)
-        .values(revoked_at=func.coalesce(ApiKey.revoked_at, func.now()))
-        .returning(ApiKey.id)
+        .where(ApiKey.id == key_id, ApiKey.owner_id == owner_id, is_usable())
+        .values(
+            old_digest=ApiKey.digest,
+            old_until=func.now() + grace,
+            digest=digest(secret),
+            prefix=secret[:10],
+            rotated_at=func.now(),
+        )
+        .returning(ApiKey)
+        .execution_options(populate_existing=True)
     )
-    if hit is None:
-        raise NotFound("key", key_id)
+    if key is None:
+        raise WrongState("This key is revoked or expired: make a new one.", code="KEY_NOT_USABLE")
+    return key, secret
+
+
+def revoke_key(session: Session, owner_id: str, key_id: str) -> None:
+    """Make a key useless from now on. Revoking it again changes nothing.
+
+    Raises `NotFound`; `WrongState` for the owner's last admin key, without which nobody could make another.
+    """
+    session.execute(select(Owner.id).where(Owner.id == owner_id).with_for_update())  # of two that go at once, one waits
+    key = see_key(session, owner_id, key_id)
+    admins = select(ApiKey.id).where(ApiKey.owner_id == owner_id, is_usable(), ApiKey.scopes.contains(["admin"]))
+    if session.scalars(admins).all() == [key_id]:
+        raise WrongState(
+            "This is the last key with the scope admin: make another first, or nobody could.", code="LAST_ADMIN_KEY"
+        )
+    if key.revoked_at is None:
+        session.execute(update(ApiKey).where(ApiKey.id == key_id).values(revoked_at=func.now()))

@@ -42,7 +42,7 @@ def test_every_route_needs_a_key(app: Flask, database: Any) -> None:
 @pytest.mark.parametrize("change", ["expired", "revoked", "unknown"])
 def test_a_key_that_is_no_good_is_refused(app: Flask, database: Any, owner: str, change: str) -> None:
     with database.transaction() as session:
-        row, secret = keys.create_key(session, owner, "k", keys.SCOPES)
+        row, secret = keys.create_key(session, owner, "k", ["read", "write"])
         if change == "revoked":
             keys.revoke_key(session, owner, row.id)
         if change == "expired":
@@ -219,9 +219,9 @@ def test_ready_names_what_is_missing(client: FlaskClient, database: Any) -> None
     answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json["failing"] == ["workers"]
-    assert answer.json["parts"]["workers"]["detail"] == "no worker for export, generation, lorebook, upkeep"
+    assert answer.json["parts"]["workers"]["detail"] == "no worker for export, generation, lorebook, upkeep, webhooks"
     with database.transaction() as session:
-        workers.beat(session, "w", "host", 1, ["generation", "lorebook", "export", "upkeep"], [])
+        workers.beat(session, "w", "host", 1, ["generation", "lorebook", "export", "upkeep", "webhooks"], [])
     answer = client.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json["provider"] == "offline"
