@@ -15,8 +15,10 @@ from models.errors import Invalid
 from models.services import profiles
 from models.services.jobs import NewJob
 from schemas.generations import DEFAULT_KIND, BatchOptionsSchema
+from schemas.nearest import nearest
 from tasks.pipeline import KINDS
 
+MOST_TOLD = 12  # profiles that an error names
 ITEM_FIELDS = ("kind", "profile_id", "metadata")  # the rest is the request that the steps read
 
 
@@ -67,10 +69,11 @@ def new_jobs(
         kind.together([one for one in read if isinstance(one, dict) and one["kind"] == kind.name])
     wanted = {one.get("profile_id", profiles.DEFAULT_PROFILE) for one in read if isinstance(one, dict)}
     versions = profiles.current_versions(session, owner_id, wanted | {profiles.DEFAULT_PROFILE})
+    strange = _name_strangers(session, owner_id, wanted - versions.keys())
     jobs: list[NewJob] = []
     faults = dict(faults)
     for index, (raw, one) in enumerate(zip(raws, read, strict=True)):
-        messages = dict(flatten(_find_faults(one, versions)))
+        messages = dict(flatten(_find_faults(one, strange)))
         if messages:
             faults |= {f"generations.{index}.{path}": problems for path, problems in messages.items()}
             jobs.append(_refused(raw, versions, messages))
@@ -85,7 +88,8 @@ def new_job(session: Session, owner_id: str, generation: Mapping[str, Any]) -> N
     """Return the job of one generation that its schema has read already."""
     profile_id = generation.get("profile_id", profiles.DEFAULT_PROFILE)
     versions = profiles.current_versions(session, owner_id, {profile_id})
-    faults = dict(flatten(_find_faults(dict(generation), versions)))
+    strange = _name_strangers(session, owner_id, {profile_id} - versions.keys())
+    faults = dict(flatten(_find_faults(dict(generation), strange)))
     if faults:
         raise Invalid(summary(faults), details=faults)
     return _accepted(generation, versions)
@@ -98,11 +102,24 @@ def _try_to_read(raw: Mapping[str, Any]) -> dict[str, Any] | ValidationError:
         return error
 
 
-def _find_faults(one: dict[str, Any] | ValidationError, versions: Mapping[str, int]) -> Any:
+def _find_faults(one: dict[str, Any] | ValidationError, strange: Mapping[str, str]) -> Any:
     if isinstance(one, ValidationError):
         return one.messages
     profile_id = one.get("profile_id", profiles.DEFAULT_PROFILE)
-    return {} if profile_id in versions else {"profile_id": [f"There is no profile {profile_id!r} here."]}
+    return {"profile_id": [strange[profile_id]]} if profile_id in strange else {}
+
+
+def _name_strangers(session: Session, owner_id: str, profile_ids: set[str]) -> dict[str, str]:
+    """Return what to say of profiles that the owner has not: which other one may be meant, or which there are."""
+    known = profiles.names(session, owner_id) if profile_ids else ()
+    by_word = {word: profile_id for profile_id, name in known for word in (name, f"profile_{name}")}
+    listed = ", ".join(profile_id for profile_id, _ in known[:MOST_TOLD])
+    said = {}
+    for number, profile_id in enumerate(sorted(profile_ids)):
+        near = nearest(profile_id, by_word) if number < MOST_TOLD else None  # a batch may name ten thousand
+        remedy = f"Did you mean {by_word[near]!r}?" if near else f"There are {listed}; GET /api/v2/profiles lists all."
+        said[profile_id] = f"There is no profile {profile_id!r} here. {remedy}"
+    return said
 
 
 def _accepted(generation: Mapping[str, Any], versions: Mapping[str, int]) -> NewJob:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
+from flask import g, request
 
 from api.auth import needs
 from api.files import BINARY, body
 from api.json import Blueprint
 from api.lint import show_lint
+from api.verdicts import judge_field
 from cards.errors import CardError
 from cards.files import Reading, read_file
 from cards.lint import Finding, lint_book, lint_card
 from cards.loss import FRONTENDS, losses
+from models import db
 from models.errors import Invalid
 from schemas.characters import ValidationSchema
+from schemas.profiles import FieldValueSchema, VerdictSchema
 
 blueprint = Blueprint("validation", __name__, url_prefix="/api/v2/validate", description="Checks without storing.")
 
@@ -48,6 +51,24 @@ def book() -> Any:
     if found is None:
         raise Invalid("This card has no lorebook.", details={"body": ["Holds no lorebook."]})
     return show(reading, lint_book(found))
+
+
+@blueprint.post("/profile")
+@needs("read")
+@blueprint.arguments(FieldValueSchema)
+@blueprint.response(200, VerdictSchema)
+def profile(body: dict[str, Any]) -> Any:
+    """Try one value for a field of a profile, as a form does while somebody types. Nothing is stored.
+
+    Errors are what writing it would be refused for: REQUIRED, DUPLICATE_NAME, WRONG_TYPE, TOO_LONG, TOO_SHORT,
+    OUT_OF_RANGE, CONTRADICTION, INVALID_CHARACTERS, INVALID_PATTERN, INVALID_LINT, INVALID_PLACEHOLDER,
+    MISSING_PLACEHOLDER, UNKNOWN_FIELD, UNKNOWN_OPTION, UNKNOWN_CHOICE, UNKNOWN_RULE, UNKNOWN_PROMPT,
+    UNKNOWN_PLACEHOLDER, UNKNOWN_PROFILE. Warnings are what may not be meant so: WEAK_NAME, SAME_FOR_ALL,
+    MISSING_PLACEHOLDER, READ_ONLY, UNKNOWN_TYPE.
+    """
+    with db.transaction() as session:
+        errors, warnings = judge_field(session, g.owner_id, body["field"], body["value"], body["context"])
+    return {"valid": not errors, "errors": errors, "warnings": warnings}
 
 
 def read_body() -> Reading | dict[str, Any]:
