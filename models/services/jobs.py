@@ -16,6 +16,7 @@ from models.jobs import Job, Step
 from models.profiles import ProfileVersion
 from models.services import moves, usage
 from models.services.moves import Dispatch
+from models.services.profiles import completed
 from models.states import TERMINAL, Status
 
 
@@ -40,6 +41,7 @@ def insert_jobs(
     batch_id: str | None = None,
     priority: str,
     request_id: str,
+    callback_url: str | None = None,
 ) -> list[str]:
     """Write jobs and their steps with a fixed number of statements, whatever their own; returns the ids in order.
 
@@ -62,6 +64,7 @@ def insert_jobs(
                 "priority": priority,
                 "request": dict(job.request),
                 "request_id": request_id,
+                "callback_url": callback_url,
                 "status": Status.FAILED if job.error else Status.QUEUED,
                 "error": dict(job.error) if job.error else None,
             }
@@ -82,9 +85,13 @@ def insert_jobs(
     return ids
 
 
-def open_job(session: Session, owner_id: str, new: NewJob, *, priority: str, request_id: str) -> tuple[Job, Dispatch]:
+def open_job(
+    session: Session, owner_id: str, new: NewJob, *, priority: str, request_id: str, callback_url: str | None = None
+) -> tuple[Job, Dispatch]:
     """Open one job that belongs to no batch; returns it and the message to send once this is committed."""
-    (job_id,) = insert_jobs(session, owner_id, [new], priority=priority, request_id=request_id)
+    (job_id,) = insert_jobs(
+        session, owner_id, [new], priority=priority, request_id=request_id, callback_url=callback_url
+    )
     (dispatch,) = moves.mark_dispatched(session, [job_id])
     return find_job(session, owner_id, job_id), dispatch
 
@@ -153,4 +160,7 @@ def origin_of(session: Session, job_id: str | None) -> Origin:
         .outerjoin(ProfileVersion, version)
         .where(Job.id == job_id)
     ).one_or_none()
-    return Origin() if row is None else Origin(row[0] or "", row[1] or {}, row[2] or {}, row[3])
+    if row is None:
+        return Origin()
+    config = {} if row[1] is None else completed(row[1])
+    return Origin(row[0] or "", config, row[2] or {}, row[3])
