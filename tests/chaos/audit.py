@@ -40,6 +40,7 @@ def audit(stack: Stack, watch: Watch, row: Row) -> None:
         *characters(stack),
         *leases(stack),
         *steps(stack),
+        *journal(stack),
         *workers(stack),
         *broker(stack, row),
         *ledger(stack, row),
@@ -119,6 +120,26 @@ def steps(stack: Stack) -> Iterator[str]:
         " WHERE s.status = 'processing' OR (j.status = 'completed' AND s.status <> 'completed') LIMIT 20"
     )
     yield from (f"step {name} of job {job} is {status}, the job {whole}" for job, name, status, whole in rows)
+
+
+def journal(stack: Stack) -> Iterator[str]:
+    """Whoever watched has seen what the rows say: each end told once, each status in order, the counters of the end."""
+    rows = stack.query(
+        "SELECT j.id, j.status, array_agg(e.data->>'status' ORDER BY e.id) FILTER (WHERE e.kind = 'status'),"
+        " count(*) FILTER (WHERE e.kind = 'done'), max(e.id) FILTER (WHERE e.kind = 'done') = max(e.id)"
+        " FROM jobs j LEFT JOIN events e ON e.job_id = j.id GROUP BY j.id"
+    )
+    for job, status, told, done, last in rows:
+        ways = (["processing", status], [status], ["queued", "processing", status], ["queued", status])
+        if told not in ways or done != 1 or not last:
+            yield f"job {job} is {status}; told was {told}, its end {done} times{'' if last else ', and more after it'}"
+    for batch, *found in stack.query(
+        "SELECT b.id, b.completed, b.failed, b.cancelled, e.data->'progress' FROM batches b LEFT JOIN LATERAL"
+        " (SELECT data FROM events WHERE batch_id = b.id AND kind = 'done' ORDER BY id DESC LIMIT 1) e ON true"
+    ):
+        said = [(found[3] or {}).get(name) for name in ("completed", "failed", "cancelled")]
+        if said != found[:3]:
+            yield f"batch {batch} ended with {found[:3]}, told was {said}"
 
 
 def workers(stack: Stack) -> Iterator[str]:

@@ -19,6 +19,13 @@ DAMAGE: dict[str, tuple[str, str]] = {
     "file is gone": (f"DELETE FROM artifacts WHERE job_id = {SOME_JOB}", "has no file"),
     "lease is left": (f"UPDATE jobs SET lease_owner = 'h/1/x' WHERE id = {SOME_JOB}", "leased to h/1/x"),
     "step runs": (f"UPDATE steps SET status = 'processing' WHERE index = 0 AND job_id = {SOME_JOB}", "is processing"),
+    "end was told twice": (
+        f"INSERT INTO events (job_id, kind, data) SELECT job_id, kind, data FROM events WHERE job_id = {SOME_JOB}"
+        " AND kind = 'done'",
+        "its end 2 times",
+    ),
+    "status was not told": (f"DELETE FROM events WHERE kind = 'status' AND job_id = {SOME_JOB}", "told was None"),
+    "batch end was not told": ("DELETE FROM events WHERE kind = 'done' AND job_id IS NULL", "told was [None"),
     "call is missing": ("DELETE FROM calls WHERE id = (SELECT min(id) FROM calls)", "are not in our ledger"),
     "call is made up": (
         "UPDATE calls SET cost_usd = 77 WHERE id = (SELECT min(id) FROM calls)",
@@ -54,14 +61,15 @@ def problems(stack: Stack, watch: Watch, damage: str) -> str:
 
 def backup(stack: Stack) -> Callable[[], None]:
     """Remember the tables that are damaged, and return how to put them back."""
-    tables = ("batches", "jobs", "steps", "characters", "artifacts", "calls")
+    tables = ("batches", "jobs", "steps", "characters", "artifacts", "calls", "events")
     for table in tables:
         stack.query(f"CREATE TABLE chaos_{table} AS TABLE {table}")
 
     def undo() -> None:
         # Foreign keys would take other rows along, so they rest for the session.
         restore = "".join(
-            f"DELETE FROM {table}; INSERT INTO {table} SELECT * FROM chaos_{table}; DROP TABLE chaos_{table};"
+            f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM chaos_{table};"
+            f"DROP TABLE chaos_{table};"
             for table in tables
         )
         stack.query(f"SET session_replication_role = replica; {restore}")
