@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import resources
 
 import flask_smorest
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, current_app, json, send_from_directory
 
+from api import openapi
 from schemas.common import ErrorSchema
 
 INTRODUCTION = """\
@@ -34,6 +35,7 @@ CONFIG = {
     },
     "API_SPEC_OPTIONS": {
         "info": {"description": INTRODUCTION},
+        "servers": [{"url": "/"}],
         "security": [{"key": []}, {"header": []}],
         "components": {
             "securitySchemes": {
@@ -49,6 +51,12 @@ class Api(flask_smorest.Api):
     """The API as flask-smorest documents it, with errors of our one shape."""
 
     ERROR_SCHEMA = ErrorSchema
+    _whole = ""
+
+    def _openapi_json(self) -> Response:
+        """Serve the document, made once: no view changes while the process runs."""
+        self._whole = self._whole or json.dumps(openapi.complete(self.spec.to_dict(), current_app), indent=1)
+        return current_app.response_class(self._whole, mimetype="application/json")
 
 
 ASSETS = str(resources.files("swagger_ui").joinpath("static"))

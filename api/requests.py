@@ -9,6 +9,7 @@ import uuid
 from flask import Flask, Response, current_app, g, request
 
 import logs
+from api import traits
 from models.errors import Invalid
 
 log = logs.get(__name__)
@@ -42,14 +43,18 @@ def begin() -> None:
     g.began = time.monotonic()
     logs.clear()
     logs.bind(request_id=g.request_id)
-    refuse_nul()
 
 
-def refuse_nul() -> None:
-    """No path and no query has use for a NUL, and PostgreSQL has none for it either."""
+def check_address() -> None:
+    """Refuse what no path and no query has use for: a NUL (nor has PostgreSQL), and parameters that nobody reads."""
     values = [request.path, *request.args, *request.args.values()]
     if any("\x00" in value for value in values):
         raise Invalid("The address holds a NUL character.", details={"url": ["Take %00 out."]})
+    if request.args and request.endpoint and "key_id" in g and "query" not in traits.of(request.endpoint).arguments:
+        raise Invalid(
+            "This address takes no query parameters: leave out what follows the question mark.",
+            details={name: ["Unknown field."] for name in request.args},
+        )
 
 
 def end(response: Response) -> Response:
@@ -81,6 +86,7 @@ def allow_origin(response: Response) -> None:
         )
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
         response.headers["Access-Control-Expose-Headers"] = (
-            "X-Request-ID, Location, ETag, Retry-After, Content-Disposition, Idempotency-Replayed"
+            "X-Request-ID, Location, ETag, Last-Modified, Retry-After, Content-Disposition, Idempotency-Replayed, "
+            "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy"
         )
         response.headers.add("Vary", "Origin")

@@ -7,6 +7,7 @@ shows in the tests of the API, which hold every answer to the documentation.
 
 from __future__ import annotations
 
+import dis
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -46,8 +47,13 @@ class Traits:
         return "expected_version" in self.names
 
     @property
+    def guardable(self) -> bool:
+        """Whether a change may name its version in If-Match."""
+        return "wanted_version" in self.names
+
+    @property
     def tagged(self) -> bool:
-        """Whether the answer has an ETag."""
+        """Whether the view itself gives its answer an ETag; JSON answers to a GET have one in any case."""
         return "make_conditional" in self.names
 
     @property
@@ -111,13 +117,16 @@ def reached(view: Callable[..., Any]) -> set[FunctionType]:
 def called(function: FunctionType) -> Iterator[Callable[..., Any]]:
     """Yield the functions of ours that a function names, by themselves or as part of a module."""
     for code in codes_of(function.__code__):
-        named = [function.__globals__.get(name) for name in code.co_names]
-        modules = [one for one in named if isinstance(one, ModuleType) and f"{one.__name__}.".startswith(OURS)]
-        for module in modules:
-            named += [vars(module).get(name) for name in code.co_names]
-        for one in named:
-            if callable(one) and f"{getattr(one, '__module__', '')}.".startswith(OURS):
-                yield inspect.unwrap(one)
+        holder: Any = None
+        for step in dis.get_instructions(code):
+            if step.opname == "LOAD_GLOBAL":
+                holder = function.__globals__.get(step.argval)
+            elif isinstance(holder, ModuleType) and step.opname in {"LOAD_ATTR", "LOAD_METHOD"}:
+                holder = vars(holder).get(step.argval)
+            else:
+                continue
+            if callable(holder) and f"{getattr(holder, '__module__', '')}.".startswith(OURS):
+                yield inspect.unwrap(holder)
 
 
 def codes_of(code: CodeType) -> Iterator[CodeType]:
