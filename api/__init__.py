@@ -47,6 +47,7 @@ def create_app() -> Flask:
     auth.register(app)
     limits.register(app)
     app.before_request(auth.authorize)
+    app.before_request(requests.check_address)
     bodies.register(app)
     slots.register(app)
     events.register(app)
