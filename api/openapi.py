@@ -124,9 +124,7 @@ def add_health(document: Document, app: Flask) -> None:
 
 def add_components(components: Document) -> None:
     """Add headers, parameters, and an example of every error."""
-    components["headers"] = {
-        name: {"description": says, "schema": schema} for name, (says, schema) in HEADERS.items()
-    }
+    components["headers"] = {name: {"description": says, "schema": schema} for name, (says, schema) in HEADERS.items()}
     components["parameters"] = {name: {"name": name, "in": "header", **one} for name, one in PARAMETERS.items()}
     components["parameters"]["If-Match-optional"] = {**components["parameters"]["If-Match"], "required": False}
     components["schemas"]["Error"]["required"] = ["error", "message", "details", "request_id"]
@@ -264,7 +262,7 @@ def add_headers(operation: Document, method: str, view: Traits, *, is_open: bool
     for status, answer in operation["responses"].items():
         if status[0] in "23" and "$ref" not in answer:
             names = ["X-Request-ID", *(() if is_open else COUNTED)]
-            names += ["ETag"] if view.tagged or is_tagged(operation, method, view) and not is_open else []
+            names += ["ETag"] if view.tagged or (is_tagged(operation, method, view) and not is_open) else []
             names += ["Location", "Idempotency-Replayed"] if view.repeatable else []
             names += ["Location"] if status == "201" and not view.repeatable else []
             answer["headers"] = headers(*names) | answer.get("headers", {})
@@ -339,11 +337,14 @@ def links(
             if {"$ref": "#/components/parameters/If-Match"} in operation["parameters"] and "ETag" in answer["headers"]:
                 parameters["header.If-Match"] = "$response.header.ETag"
             says = operation.get("summary", method)
-            yield operation["operationId"], {
-                "operationId": operation["operationId"],
-                "description": says,
-                "parameters": parameters,
-            }
+            yield (
+                operation["operationId"],
+                {
+                    "operationId": operation["operationId"],
+                    "description": says,
+                    "parameters": parameters,
+                },
+            )
 
 
 def values(document: Document, path: str, answer: Document) -> dict[str, str]:

@@ -37,6 +37,7 @@ CODES = (
     Code("KEY_NOT_USABLE", 409, "The API key is revoked or expired.", "Make a new one."),
     Code("LAST_ADMIN_KEY", 409, "No other key of yours has the scope `admin`.", "Make one first, then revoke this."),
     Code("NOTHING_TO_RETRY", 409, "The batch has no failed items.", "For cancelled ones, say `include_cancelled`."),
+    Code("WEBHOOKS_OFF", 409, "Webhooks cannot be signed here.", "Have WEBHOOK_SECRET set on the server."),
     Code("BOOK_VERSION_CONFLICT", 412, "The lorebook was edited since you read it.", "Read it again, and edit that."),
     Code("CHARACTER_VERSION_CONFLICT", 412, "The character was edited since you read it.", "Read it, and edit that."),
     Code("PROFILE_VERSION_CONFLICT", 412, "The profile was edited since you read it.", "Read it again, and edit that."),
@@ -77,7 +78,8 @@ Every error answer has one shape:
 
 Programs decide by `error`: codes are stable, messages are not. `request_id` is also in the header `X-Request-ID` and
 finds the request's lines in the log. A conflict of versions (412) has `current_version`, `your_version` and
-`updated_at` beside these. Why a *job* failed is in its own `error`, with codes of the engine (`PROVIDER_...`, `LINT_FAILED`, ...).
+`updated_at` beside these. Why a *job* failed is in its own `error`, with codes of the engine (`PROVIDER_...`,
+`LINT_FAILED`, ...).
 
 | status | code | when | what to do |
 |---|---|---|---|
