@@ -29,6 +29,7 @@ from api import (
     slots,
     usage,
     validation,
+    webhooks,
 )
 from api.json import JSONProvider
 
@@ -55,8 +56,9 @@ def create_app() -> Flask:
     errors.register(app)
     work = (batches, generation, jobs, events)
     kept = (profiles, characters, books, validation)
-    for noun in (*work, *kept, keys, catalogue, usage, models):
+    for noun in (*work, *kept, keys, catalogue, usage, models, webhooks):
         api.register_blueprint(noun.blueprint)
+    api.register_blueprint(webhooks.secrets)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     app.add_url_rule("/", "home", home)

@@ -187,10 +187,8 @@ def show_batch(batch: Batch) -> dict[str, Any]:
         **{
             name: getattr(batch, name) for name in ("name", "status", "priority", "max_concurrent", "continue_on_error")
         },
-        **{
-            name: getattr(batch, name)
-            for name in ("max_cost_usd", "cost_usd", "wasted_usd", "created_at", "started_at", "finished_at")
-        },
+        **{name: getattr(batch, name) for name in ("max_cost_usd", "cost_usd", "wasted_usd", "callback_url")},
+        **{name: getattr(batch, name) for name in ("created_at", "started_at", "finished_at")},
         "batch_id": batch.id,
         "progress": {"total": batch.total, **counts, "percent": round(100 * ended / max(batch.total, 1), 1)},
         "items_url": links.items(batch.id),

@@ -183,7 +183,8 @@ def regenerate(body: dict[str, Any], character_id: str) -> Any:
         if profile_id := body.get("profile_id") or _still_there(session, origin.profile_id):
             generation["profile_id"] = profile_id
         new = intake.new_job(session, g.owner_id, generation)
-        job, message = jobs.open_job(session, g.owner_id, new, priority=body["priority"], request_id=g.request_id)
+        ways = {name: body[name] for name in ("priority", "callback_url")}
+        job, message = jobs.open_job(session, g.owner_id, new, request_id=g.request_id, **ways)
         return accept(job, [message])
 
     return answer_once(make)

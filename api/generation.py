@@ -29,11 +29,11 @@ blueprint = Blueprint("generation", __name__, url_prefix="/api/v2/generation", d
 @blueprint.response(202, AcceptedJobSchema)
 def generate(body: dict[str, Any]) -> Any:
     """Submit one generation. The job is stored before this answers."""
-    priority = body.pop("priority")
+    ways = {name: body.pop(name) for name in ("priority", "callback_url")}
 
     def make(session: db.Session) -> Answer:
         new = intake.new_job(session, g.owner_id, body)
-        job, message = jobs.open_job(session, g.owner_id, new, priority=priority, request_id=g.request_id)
+        job, message = jobs.open_job(session, g.owner_id, new, request_id=g.request_id, **ways)
         return accept(job, [message])
 
     return answer_once(make)

@@ -42,6 +42,11 @@ def downloads(job_id: str, formats: Iterable[str]) -> dict[str, str]:
     return {name: download(job_id, name) for name in formats}
 
 
+def delivery(delivery_id: str) -> str:
+    """Return the path of a webhook's delivery."""
+    return f"{PREFIX}/webhook-deliveries/{delivery_id}"
+
+
 def character(character_id: str) -> str:
     """Return the path of a character."""
     return f"{PREFIX}/characters/{character_id}"

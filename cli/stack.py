@@ -129,6 +129,16 @@ def flower_login(home: Path, env: Mapping[str, str]) -> str:
     return path.read_text().strip()
 
 
+def webhook_secret(home: Path, env: Mapping[str, str]) -> str:
+    """What webhooks are signed with: the one set, else one made up once and kept in ``home``/webhook-secret."""
+    if env.get("WEBHOOK_SECRET"):
+        return env["WEBHOOK_SECRET"]
+    path = home / "webhook-secret"
+    if not path.exists() or not path.read_text().strip():
+        write_private(path, f"{secrets.token_urlsafe(32)}\n")
+    return path.read_text().strip()
+
+
 @dataclass
 class Pause:
     """When a process that ended is started again: at ``due`` (monotonic), after a pause of ``seconds``."""
@@ -168,6 +178,7 @@ class Stack:
         if self.flower_port:
             check_port(self.flower_port, "FLOWER_PORT")
         self.env |= {"CARDFORGE_HOME": str(self.home), "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        self.env["WEBHOOK_SECRET"] = webhook_secret(self.home, self.env)
         self.start_services()
         self.migrate()
         self.login = flower_login(self.home, self.env) if self.flower_port else ""
@@ -252,7 +263,7 @@ class Stack:
 
     def write_environment(self) -> None:
         """Write what a shell needs to work on the same servers, for an operator to source."""
-        names = ("DATABASE_URL", "REDIS_URL", "CARDFORGE_HOME")
+        names = ("DATABASE_URL", "REDIS_URL", "CARDFORGE_HOME", "WEBHOOK_SECRET")
         values = {name: self.env[name] for name in names} | {"CARDFORGE_URL": self.url}
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
         write_private(self.home / "services.env", "".join(lines))

@@ -23,6 +23,7 @@ from schemas.books import FindingSchema, extensions_field, not_blank, tags_query
 from schemas.common import Moment, PageQuery, PageSchema, Strict, sort_by
 from schemas.imports import DeviationSchema
 from schemas.options import WRITTEN_FIELDS, OptionsSchema
+from schemas.webhooks import CallbackUrl
 
 LONGEST_TEXT, LONGEST_NAME, LONGEST_TAG, LONGEST_LINE = 1_000_000, 200, 200, 2000  # characters
 MOST_TEXTS = 200  # in a list
@@ -184,6 +185,7 @@ class RegenerateSchema(Strict):
         metadata={"description": "How to write; the profile that the character was made with if not given."},
     )
     priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(list(Priority)))
+    callback_url = CallbackUrl("Is told when the job has ended, by a signed POST.", load_default=None, allow_none=True)
 
     @validates("options")
     def of_this_card(self, value: Mapping[str, Any], **_: Any) -> None:

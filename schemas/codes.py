@@ -38,6 +38,7 @@ CODES = (
     Code("LAST_ADMIN_KEY", 409, "No other key of yours has the scope `admin`.", "Make one first, then revoke this."),
     Code("NOTHING_TO_RETRY", 409, "The batch has no failed items.", "For cancelled ones, say `include_cancelled`."),
     Code("WEBHOOKS_OFF", 409, "Webhooks cannot be signed here.", "Have WEBHOOK_SECRET set on the server."),
+    Code("WEBHOOKS_OFF", 409, "Webhooks cannot be signed here.", "Have WEBHOOK_SECRET set on the server."),
     Code("BOOK_VERSION_CONFLICT", 412, "The lorebook was edited since you read it.", "Read it again, and edit that."),
     Code("CHARACTER_VERSION_CONFLICT", 412, "The character was edited since you read it.", "Read it, and edit that."),
     Code("PROFILE_VERSION_CONFLICT", 412, "The profile was edited since you read it.", "Read it again, and edit that."),

@@ -14,6 +14,7 @@ from models.states import Priority
 from schemas.books import LintSchema
 from schemas.common import STATUSES, Moment, Money, PageQuery, PageSchema, Strict, sort_by
 from schemas.options import OptionsSchema
+from schemas.webhooks import CallbackUrl
 
 SOURCE_CHARACTERS = 200_000
 MOST_GENERATIONS = 10_000
@@ -84,6 +85,7 @@ def disagreements(options: Mapping[str, Any], *, existing: bool) -> Iterator[tup
 class SingleSchema(CharacterCardSchema):
     """One generation by itself."""
 
+    callback_url = CallbackUrl("Is told when the job has ended, by a signed POST.", load_default=None, allow_none=True)
     priority = fields.String(load_default=Priority.STANDARD.value, validate=validate.OneOf(PRIORITIES))
 
 
@@ -159,6 +161,9 @@ class BatchOptionsSchema(Strict):
         metadata={"description": "True: an invalid item fails by itself instead of refusing the batch."},
     )
     name = fields.String(load_default="", validate=validate.Length(max=200))
+    callback_url = CallbackUrl(
+        "Is told when the batch has ended, by a signed POST.", load_default=None, allow_none=True
+    )
 
 
 class BatchRequestSchema(Strict):
@@ -220,6 +225,7 @@ class BatchStatusSchema(Schema):
     max_cost_usd = Money(allow_none=True)
     cost_usd = Money()
     wasted_usd = Money(metadata={"description": "Of failed and discarded calls, part of cost_usd."})
+    callback_url = fields.String(allow_none=True, metadata={"description": "Is told when the batch has ended."})
     progress = fields.Nested(ProgressSchema)
     items_url = fields.String()
     created_at = Moment()
@@ -270,6 +276,7 @@ class BatchRetrySchema(Strict):
     max_cost_usd = Budget(
         metadata={"description": "The batch's budget from here on, what is spent already included."},
     )
+    callback_url = CallbackUrl("In place of the batch's, from here on.")
 
 
 class BatchRetriedSchema(BatchStatusSchema):

@@ -10,6 +10,7 @@ from schemas.books import BookSchema, FindingSchema
 from schemas.characters import LossSchema
 from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict, sort_by
 from schemas.options import OptionsSchema
+from schemas.webhooks import CallbackUrl
 
 
 class JobFilterQuery(Strict):
@@ -124,6 +125,7 @@ class JobSchema(JobSummarySchema):
 
     waiting_until = Moment(allow_none=True, metadata={"description": "Set while it waits for its provider."})
     cancel_requested_at = Moment(allow_none=True)
+    callback_url = fields.String(allow_none=True, metadata={"description": "Null in a batch, which has its own."})
     current_step = fields.Nested(CurrentStepSchema, allow_none=True)
     steps = fields.List(fields.Nested(StepSchema))
     tokens = fields.Dict(
@@ -153,6 +155,7 @@ class JobRetrySchema(Strict):
 
     options = fields.Nested(OptionsSchema, load_default=dict, metadata={"description": "Replace those of the request."})
     fresh = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    callback_url = CallbackUrl("In place of the job's; not for items of a batch, which have that of their batch.")
 
 
 class ArtifactSchema(Schema):

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models.batches import Batch, Item
-from models.errors import WrongState
+from models.errors import Invalid, WrongState
 from models.jobs import Job
 from models.services import calls, events, moves
 from models.services.batches import find_batch
@@ -27,16 +27,23 @@ def retry_job(
     options: Mapping[str, Any] | None = None,
     fresh: bool = False,
     request_id: str,
+    callback_url: str | None = None,
 ) -> tuple[Job, list[Dispatch]]:
     """Open a new job with the request of an ended one; returns it with what to send.
 
     ``options`` replace those of the request that they name. Stored answers are used again, unless ``fresh``, but for
     those that the old job failed for. In a batch the item points at the new job from here on, and the counters follow.
-    Raises `NotFound`, or `WrongState` when the job has not ended or was retried already.
+    ``callback_url`` replaces that of a job without a batch. Raises `NotFound`, `Invalid`, or `WrongState` when the job
+    has not ended or was retried already.
     """
     batch = moves.lock_batch_of(session, job_id)
     old = find_job(session, owner_id, job_id, with_request=True)
     refuse_open(old)
+    if batch is not None and callback_url is not None:
+        raise Invalid(
+            "This job is an item of a batch, which has a callback_url of its own.",
+            details={"callback_url": ["Leave it out, or give it with the retry of the batch."]},
+        )
     if old.retried_by is not None:
         raise WrongState(
             f"Job {job_id} was retried already, as {old.retried_by}.",
@@ -46,7 +53,7 @@ def retry_job(
     wasted = calls.discard_answers(session, old)
     if batch is not None and wasted:
         batch.wasted_usd += wasted
-    new_id = _clone(session, old, options or {}, fresh=fresh, request_id=request_id)
+    new_id = _clone(session, old, options or {}, callback_url, fresh=fresh, request_id=request_id)
     sent = moves.mark_dispatched(session, [new_id]) if batch is None else _replace(session, batch, old, new_id)
     return find_job(session, owner_id, new_id), sent
 
@@ -61,7 +68,9 @@ def refuse_open(job: Job) -> None:
         )
 
 
-def _clone(session: Session, old: Job, options: Mapping[str, Any], *, fresh: bool, request_id: str) -> str:
+def _clone(
+    session: Session, old: Job, options: Mapping[str, Any], callback_url: str | None, *, fresh: bool, request_id: str
+) -> str:
     request = {**old.request, "options": {**old.request.get("options", {}), **options}}
     new = NewJob(
         kind=old.kind,
@@ -70,7 +79,10 @@ def _clone(session: Session, old: Job, options: Mapping[str, Any], *, fresh: boo
         profile_version=old.profile_version,
         request=request,
     )
-    (new_id,) = insert_jobs(session, old.owner_id, [new], priority=old.priority, request_id=request_id)
+    told = callback_url or old.callback_url
+    (new_id,) = insert_jobs(
+        session, old.owner_id, [new], priority=old.priority, request_id=request_id, callback_url=told
+    )
     links: dict[str, Any] = {"retry_of": old.id, "batch_id": old.batch_id, "position": old.position}
     if not fresh:
         links["root_id"] = old.root_id
@@ -102,10 +114,11 @@ def retry_batch(
     fresh: bool,
     request_id: str,
     max_cost_usd: Decimal | None = None,
+    callback_url: str | None = None,
 ) -> tuple[Batch, int, list[Dispatch]]:
     """Retry the failed items of a batch (and the cancelled ones); returns it, how many, and what to send.
 
-    ``max_cost_usd`` replaces the batch's budget.
+    ``max_cost_usd`` replaces the batch's budget, ``callback_url`` its own.
 
     Items that were refused as invalid stay as they are: the same request would be refused again. Raises `NotFound`,
     or `WrongState` when there is nothing to retry.
@@ -124,6 +137,8 @@ def retry_batch(
         raise WrongState("This batch has no item to retry.", code="NOTHING_TO_RETRY")
     if max_cost_usd is not None:
         batch.max_cost_usd = max_cost_usd
+    if callback_url is not None:
+        batch.callback_url = callback_url
     sent: list[Dispatch] = []
     for job_id in jobs:
         sent += retry_job(session, owner_id, job_id, fresh=fresh, request_id=request_id)[1]

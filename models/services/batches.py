@@ -30,6 +30,7 @@ class NewBatch:
     priority: str
     name: str = ""
     max_cost_usd: Decimal | None = None
+    callback_url: str | None = None
 
 
 def open_batch(
@@ -48,6 +49,7 @@ def open_batch(
         max_concurrent=new.max_concurrent,
         continue_on_error=new.continue_on_error,
         max_cost_usd=new.max_cost_usd,
+        callback_url=new.callback_url,
         total=len(jobs),
         queued=len(jobs) - refused,
         failed=refused,

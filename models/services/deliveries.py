@@ -70,6 +70,7 @@ def announce_batch(session: Session, batch: Batch) -> list[Dispatch]:
         "status_url": path,
         "items_url": f"{path}/items",
         "results_url": f"{path}/results",
+        "download_url": f"{path}/download",
     }
     return _announce(session, batch, "batch", told, batch_id=batch.id)
 

@@ -38,9 +38,10 @@ def open_batch(owner: str, items: int, window: int, **changes: Any) -> tuple[str
     return batch.id, sent
 
 
-def open_job(owner: str, **changes: Any) -> Dispatch:
+def open_job(owner: str, callback_url: str | None = None, **changes: Any) -> Dispatch:
+    ways = {"priority": "standard", "request_id": "r", "callback_url": callback_url}
     with db.transaction() as session:
-        return jobs.open_job(session, owner, new_job(**changes), priority="standard", request_id="r")[1]
+        return jobs.open_job(session, owner, new_job(**changes), **ways)[1]
 
 
 def claim(job_id: str, step: str = "generate", attempt: int = 1, worker: str = "w1") -> Claim | None:
