@@ -76,7 +76,7 @@ class Raw(fields.Nested):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
-            raise ValidationError("Not an object.")
+            raise ValidationError("Give an object, or null to take out all of it.")
         return value
 
 
