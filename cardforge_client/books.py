@@ -121,9 +121,20 @@ class Simulation(TypedDict):
 
 
 class BookFilter(PageQuery, total=False):
-    """Which books to list."""
+    """Which books to list. ``standalone``: those of no character."""
 
     q: str
+    tags: Sequence[str]
+    character_id: str
+    standalone: bool
+
+
+class EntryFilter(PageQuery, total=False):
+    """Which entries to list."""
+
+    category: str
+    enabled: bool
+    constant: bool
 
 
 class Books(Noun):
@@ -132,6 +143,10 @@ class Books(Noun):
     def list(self, **query: Unpack[BookFilter]) -> Rows[BookSummary]:
         """List lorebooks, newest first."""
         return Rows(self._transport, route("/character-books"), "books", query)
+
+    def create(self, book: Mapping[str, Any], *, idempotency_key: str | None = None) -> Book:
+        """Make a lorebook of its own; ``name`` has to be there, ``entries`` may."""
+        return cast("Book", self._start(route("/character-books"), book, idempotency_key))
 
     def get(self, book_id: str) -> Book:
         """Read a lorebook with all its entries."""
@@ -145,7 +160,7 @@ class Books(Noun):
         """Delete a lorebook with its entries."""
         self._edit("DELETE", route("/character-books/{}", book_id), version)
 
-    def entries(self, book_id: str, **query: Unpack[PageQuery]) -> Rows[Entry]:
+    def entries(self, book_id: str, **query: Unpack[EntryFilter]) -> Rows[Entry]:
         """List a lorebook's entries in their order."""
         return Rows(self._transport, route("/character-books/{}/entries", book_id), "entries", query)
 

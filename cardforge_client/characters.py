@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, Unpack, cast
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from cardforge_client.files import Download
 from cardforge_client.noun import Noun, route
 from cardforge_client.pages import PageQuery, Rows
 from cardforge_client.shapes import AcceptedJob, Lint, Loss, Priority, given
-from cardforge_client.transport import Ask, read_object
+from cardforge_client.transport import Ask
+
+Action = Literal["archive", "unarchive", "favorite", "unfavorite", "add_tags", "remove_tags", "purge"]
 
 
 class CharacterSummary(TypedDict):
@@ -23,9 +25,8 @@ class CharacterSummary(TypedDict):
     version: int
     created_at: str
     updated_at: str
-    favorite: NotRequired[bool]
-    archived: NotRequired[bool]
-    archived_at: NotRequired[str | None]
+    favorite: bool
+    archived_at: str | None
 
 
 class Character(CharacterSummary):
@@ -47,10 +48,10 @@ class Deviation(TypedDict):
 
 
 class ImportResult(TypedDict):
-    """What became of one file: ``status`` is ``imported`` or ``failed``, and then ``error`` says why."""
+    """What became of one file. ``duplicate_of``: the character or book that the same file was imported as before."""
 
     file: str
-    status: str
+    status: Literal["imported", "skipped", "failed"]
     format: str | None
     name: str | None
     character_id: str | None
@@ -59,6 +60,7 @@ class ImportResult(TypedDict):
     deviations: list[Deviation]
     error: dict[str, str] | None
     url: str | None
+    duplicate_of: str | None
 
 
 class Imported(TypedDict):
@@ -66,6 +68,7 @@ class Imported(TypedDict):
 
     results: list[ImportResult]
     imported: int
+    skipped: int
     failed: int
 
 
@@ -77,13 +80,31 @@ class Losses(TypedDict):
     losses: list[Loss]
 
 
+class BulkResult(TypedDict):
+    """What became of one character; ``unchanged``: it was so already; ``refused``: see ``error``."""
+
+    id: str
+    status: Literal["changed", "unchanged", "not_found", "refused"]
+    error: dict[str, str] | None
+
+
+class BulkResults(TypedDict):
+    """What became of each character, and how many there are of each outcome."""
+
+    results: list[BulkResult]
+    changed: int
+    unchanged: int
+    not_found: int
+    refused: int
+
+
 class CharacterFilter(PageQuery, total=False):
     """Which characters to list; several ``tags``: those that have all of them."""
 
     q: str
-    tags: str
+    tags: Sequence[str]
     favorite: bool
-    archived: bool
+    archived: Literal["false", "true", "any"] | bool
 
 
 class Characters(Noun):
@@ -112,6 +133,18 @@ class Characters(Noun):
         """Take a character back."""
         return cast("Character", self._do("POST", route("/characters/{}/unarchive", character_id)))
 
+    def bulk(
+        self,
+        ids: Sequence[str],
+        action: Action,
+        *,
+        tags: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> BulkResults:
+        """Archive, star, tag or delete (``purge``) up to a thousand characters; each has a result of its own."""
+        body = {"ids": [*ids], "action": action, **given(tags=tags)}
+        return cast("BulkResults", self._start(route("/characters/bulk"), body, idempotency_key))
+
     def delete(self, character_id: str) -> None:
         """Delete a character for good, with its lorebook."""
         self._do("DELETE", route("/characters/{}", character_id), query={"purge": True})
@@ -121,16 +154,20 @@ class Characters(Noun):
         self._do("PUT" if on else "DELETE", route("/characters/{}/favorite", character_id))
 
     def import_files(
-        self, files: Iterable[str | Path | tuple[str, bytes]], *, idempotency_key: str | None = None
+        self,
+        files: Iterable[str | Path | tuple[str, bytes]],
+        *,
+        skip_duplicates: bool = False,
+        idempotency_key: str | None = None,
     ) -> Imported:
         """Import cards and lorebooks: paths, or pairs of name and content; any format, up to 100 at a time.
 
         Each has its own result. Raises `Invalid` when none of them could be imported.
         """
         parts = [("files", (name, content)) for name, content in map(_opened, files)]
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        ask = Ask("POST", route("/characters/import"), files=parts, headers=headers, safe=bool(idempotency_key))
-        return cast("Imported", read_object(self._transport.send(ask)))
+        query = {"if_duplicate": "skip"} if skip_duplicates else {}
+        ask = Ask("POST", route("/characters/import"), query, files=parts)
+        return cast("Imported", self._transport.post_once(ask, idempotency_key))
 
     def import_card(self, card: Mapping[str, Any], *, idempotency_key: str | None = None) -> ImportResult:
         """Import one card as a JSON object; returns what became of it."""
@@ -145,10 +182,12 @@ class Characters(Noun):
         options: Mapping[str, Any] | None = None,
         profile_id: str | None = None,
         priority: Priority | None = None,
+        callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> AcceptedJob:
         """Have some fields written anew; all others stay as they are. The answer has the ``job_id``."""
-        more = given(instruction=instruction, options=options, profile_id=profile_id, priority=priority)
+        more = given(instruction=instruction, options=options, profile_id=profile_id)
+        more |= given(priority=priority, callback_url=callback_url)
         path = route("/characters/{}/regenerate", character_id)
         return cast("AcceptedJob", self._start(path, {"fields": [*fields], **more}, idempotency_key))
 

@@ -197,7 +197,7 @@ class Jobs(Noun):
         fresh: bool = False,
         idempotency_key: str | None = None,
     ) -> AcceptedJob:
-        """Open a new job with the request of an ended one, some ``options`` changed; paid answers serve unless ``fresh``."""
+        """A new job with the request of an ended one, and other ``options``. Paid answers are used unless ``fresh``."""
         body = {"fresh": fresh, **given(options=options)}
         return cast("AcceptedJob", self._start(route("/jobs/{}/retry", job_id), body, idempotency_key))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 from cardforge_client.noun import Noun, route
 from cardforge_client.shapes import given
@@ -23,13 +23,15 @@ class Key(TypedDict):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    rotated_at: str | None
+    old_until: str | None
     last_used_at: str | None
 
 
 class NewKey(Key):
-    """A key just made; ``key`` is the secret, in this answer and nowhere else."""
+    """A key with its new secret ``key``, in this answer and nowhere else (None where an Idempotency-Key came again)."""
 
-    key: str
+    key: str | None
 
 
 class Keys(Noun):
@@ -45,19 +47,22 @@ class Keys(Noun):
         *,
         scopes: Sequence[Scope] = ("read", "write"),
         expires_at: datetime | str | None = None,
+        idempotency_key: str | None = None,
     ) -> NewKey:
-        """Make a key. Sent once: a secret lost on the way cannot be had again, so revoke that key and make another."""
+        """Make a key. Where the answer was lost on the way, the key is given another secret, and that is returned."""
         when = expires_at.isoformat() if isinstance(expires_at, datetime) else expires_at
         body = {"name": name, "scopes": [*scopes], **given(expires_at=when)}
-        return cast("NewKey", self._once("POST", route("/keys"), body))
+        made = cast("NewKey", self._start(route("/keys"), body, idempotency_key))
+        return made if made["key"] or idempotency_key else self.rotate(made["key_id"])
 
-    def rotate(self, key_id: str, **options: Any) -> NewKey:
-        """Make a new secret for a key; the old one is good for a while."""
-        return cast("NewKey", self._once("POST", route("/keys/{}/rotate", key_id), options))
+    def rotate(self, key_id: str, *, grace_seconds: int | None = None) -> NewKey:
+        """Give a key a new secret; the old one is good for ``grace_seconds`` as well (0 if None).
+
+        Sent once: a second try would end the secret that the first has made.
+        """
+        body = given(grace_seconds=grace_seconds)
+        return cast("NewKey", self._transport.json(Ask("POST", route("/keys/{}/rotate", key_id), json=body)))
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key: it is refused from the next request on."""
         self._do("DELETE", route("/keys/{}", key_id))
-
-    def _once(self, method: str, path: str, body: Any) -> dict[str, Any]:
-        return self._transport.json(Ask(method, path, json=body))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict, Unpack, cast
+from typing import Any, TypedDict, Unpack, cast
 
 from cardforge_client.noun import Noun, route
 from cardforge_client.pages import PageQuery, Rows
@@ -19,9 +19,9 @@ class ProfileSummary(TypedDict):
     version: int
     created_at: str
     updated_at: str
-    builtin: NotRequired[bool]
-    created_by: NotRequired[str | None]
-    updated_by: NotRequired[str | None]
+    is_builtin: bool
+    created_by: str | None
+    updated_by: str | None
 
 
 class Profile(ProfileSummary):
@@ -31,10 +31,27 @@ class Profile(ProfileSummary):
     prompts: dict[str, Any]
 
 
+class Version(TypedDict):
+    """One version of a profile."""
+
+    profile_id: str
+    version: int
+    created_at: str
+    created_by: str | None
+
+
+class VersionInFull(Version):
+    """What a profile said at one version."""
+
+    config: dict[str, Any]
+    prompts: dict[str, Any]
+
+
 class ProfileFilter(PageQuery, total=False):
-    """Which profiles to list."""
+    """Which profiles to list. ``builtin``: only those, or only one's own."""
 
     q: str
+    builtin: bool
 
 
 class Profiles(Noun):
@@ -73,14 +90,23 @@ class Profiles(Noun):
         """Delete a profile; jobs that were made with it keep their version of it."""
         self._edit("DELETE", route("/profiles/{}", profile_id), version)
 
-    def versions(self, profile_id: str, **query: Unpack[PageQuery]) -> Rows[dict[str, Any]]:
+    def versions(self, profile_id: str, **query: Unpack[PageQuery]) -> Rows[Version]:
         """List a profile's versions, newest first."""
         return Rows(self._transport, route("/profiles/{}/versions", profile_id), "versions", query)
 
-    def version(self, profile_id: str, number: int) -> Profile:
+    def version(self, profile_id: str, number: int) -> VersionInFull:
         """Read one version of a profile as it was."""
-        return cast("Profile", self._get(route("/profiles/{}/versions/{}", profile_id, str(number))))
+        return cast("VersionInFull", self._get(route("/profiles/{}/versions/{}", profile_id, str(number))))
 
-    def clone(self, profile_id: str, name: str | None = None, *, idempotency_key: str | None = None) -> Profile:
-        """Make a profile of one's own out of another."""
-        return cast("Profile", self._start(route("/profiles/{}/clone", profile_id), given(name=name), idempotency_key))
+    def clone(
+        self,
+        profile_id: str,
+        name: str | None = None,
+        *,
+        description: str | None = None,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Profile:
+        """Make a profile of one's own out of another (as it was in ``version``, its newest if None)."""
+        body = given(name=name, description=description, version=version)
+        return cast("Profile", self._start(route("/profiles/{}/clone", profile_id), body, idempotency_key))

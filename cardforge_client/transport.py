@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -143,7 +143,7 @@ class Transport:
     def post_once(self, ask: Ask, key: str | None) -> Json:
         """Send a POST that does its work once, retries and all: under an Idempotency-Key (made up if None)."""
         headers = {**ask.headers, "Idempotency-Key": key or str(uuid.uuid4())}
-        return self.json(Ask(ask.method, ask.path, ask.query, ask.json, headers=headers, safe=True))
+        return self.json(replace(ask, headers=headers, safe=True))
 
     def absolute(self, path: str) -> str:
         """``path`` on our server. The key goes nowhere else: of a full URL only path and query are used."""
@@ -171,7 +171,7 @@ class Transport:
         with self._lock:
             tag, content = self._kept.get(name, ("", b""))
         headers = {**ask.headers, "If-None-Match": tag} if tag else ask.headers
-        answer = self.send(Ask("GET", ask.path, ask.query, headers=headers, safe=True, silence=ask.silence))
+        answer = self.send(replace(ask, headers=headers, safe=True))
         if answer.status_code == 304:
             return dict(json.loads(content))
         self._keep(name, answer)

@@ -1,238 +1,280 @@
-"""A batch from files to files: read the sources, submit, follow, save the cards, say what came of each."""
+"""`cardforge batch`: submit, watch, save, cancel, retry, delete."""
 
 from __future__ import annotations
 
-import itertools
-import time
-import unicodedata
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, NoReturn, cast
 
-from cli import show
-from cli.client import ApiError, Client, Json
+import click
 
-POLL_SECONDS = (0.2, 2.0)  # first and longest pause between two looks at a batch
-NAME_LIMIT = 200  # bytes of a file name; file systems stop at 255
-MANY = 25  # items; saving fewer takes no time worth showing
-ROWS = 100  # rows of a table on the screen
-RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{device}{n}" for device in ("COM", "LPT") for n in range(1, 10))}
+from cardforge_client import Cardforge
+from cli import saving, show
+from cli.connect import connect
+from cli.ends import INTERRUPTED, SOME_FAILED, answering, as_json_option, confirm, fail, limit_option, yes_option
+from cli.estimates import print_estimate
+from cli.formats import FORMATS, USUAL
+from cli.options import read_options
+from cli.sources import generations
 
-
-class SourceError(ValueError):
-    """A source file cannot be used; the message names it."""
-
-
-@dataclass
-class Outcome:
-    """What became of one item: its card's name, its lorebook's size, the files saved, or the error."""
-
-    item_id: str
-    source: str
-    status: str
-    character: str = ""
-    entries: int | None = None
-    files: list[Path] = field(default_factory=list)
-    error: str = ""
-
-    def as_json(self) -> Json:
-        """The outcome as a JSON object; files as paths."""
-        named = ("item_id", "source", "status", "character", "entries", "error")
-        return {name: getattr(self, name) for name in named} | {"files": [str(path) for path in self.files]}
-
-    @property
-    def good(self) -> bool:
-        """Whether the card is finished and saved."""
-        return self.status == "completed" and not self.error
+STATUSES = click.Choice(["queued", "processing", "completed", "failed", "cancelled"])
+PRIORITIES = click.Choice(["high", "standard", "low"])
 
 
-def read_source(path: Path) -> str:
-    """The text of a source file. UTF-8, with or without a byte order mark; raises `SourceError`."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror or error}.") from None
-    if b"\0" in raw:
-        raise SourceError(f"{path} is not a text file.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
-    if not text.strip():
-        raise SourceError(f"{path} is empty.")
-    return text
+@click.group()
+def batch() -> None:
+    """Submit batches and look after them."""
 
 
-def generations(paths: Sequence[Path], options: Json, profile_id: str | None = None) -> list[Json]:
-    """One generation a file; its name travels along as metadata. Raises `SourceError`."""
-    profile = {"profile_id": profile_id} if profile_id else {}
-    return [
-        {
-            "source_material": read_source(path),
-            "options": options,
-            "metadata": {"source_file": path.name},
-            **profile,
-        }
-        for path in paths
-    ]
+def source_options(command: Any) -> Any:
+    """What says how the cards of a batch are to be: the same for `batch submit` and `estimate`."""
+    for option in (
+        click.option(
+            "-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`."
+        ),
+        click.option("--profile", "profile_id", help="How to write: profile_fantasy, profile_concise, ... or yours."),
+        click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Repeat for several."),
+    ):
+        command = option(command)
+    return command
 
 
-def follow(client: Client, batch_id: str, label: str, *, quiet: bool = False) -> Json:
-    """Show the batch's progress (unless ``quiet``) until it ends; returns its last state."""
-    counts, pause = show.Counts(), POLL_SECONDS[0]
-    with show.progress(label, quiet=quiet) as shown:
-        while True:
-            batch, before = client.batch(batch_id), counts.done
-            counts.update(batch)
-            shown(counts)
-            if counts.total and counts.done >= counts.total:
-                return batch
-            # Look often while things happen, seldom while a model thinks.
-            pause = POLL_SECONDS[0] if counts.done != before else min(pause * 1.3, POLL_SECONDS[1])
-            time.sleep(pause)
+def read_generations(
+    forge: Cardforge, files: tuple[Path, ...], formats: tuple[str, ...], profile_id: str | None, pairs: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """The generations that files and options make."""
+    chosen = read_options(pairs, forge.options()) if pairs else {}
+    return generations(files, {"format": list(formats or USUAL), **chosen}, profile_id)
 
 
-def collect(client: Client, batch_id: str, out: Path) -> Iterator[Outcome]:
-    """Save every finished card of a batch under ``out``; gives an `Outcome` an item, in order."""
-    out.mkdir(parents=True, exist_ok=True)
-    taken: set[Path] = set()
-    for item in client.items(batch_id):
-        yield save(client, item, out, taken)
+@batch.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the finished cards.")
+@click.option("--name", help="A name to know the batch by.")
+@click.option("--max-concurrent", type=click.IntRange(min=1), help="How many cards to work on at a time.")
+@click.option("--max-cost", "max_cost_usd", metavar="USD", help="The budget: no call once this much is spent.")
+@click.option("--priority", type=PRIORITIES)
+@click.option("--stop-on-error", is_flag=True, help="The first failure cancels what has not begun.")
+@click.option("--skip-invalid", is_flag=True, help="An invalid item fails by itself and does not refuse the batch.")
+@click.option("--callback-url", metavar="URL", help="Where to send a webhook when the batch has ended.")
+@source_options
+@click.option("--estimate", is_flag=True, help="Show first what it will cost, and ask; without a terminal only show.")
+@yes_option
+@click.option("--no-wait", is_flag=True, help="Submit, print the batch's id and end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (progress goes nowhere).")
+@answering
+def submit(
+    files: tuple[Path, ...],
+    out: Path | None,
+    formats: tuple[str, ...],
+    profile_id: str | None,
+    pairs: tuple[str, ...],
+    estimate: bool,
+    yes: bool,
+    no_wait: bool,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    """Make one card of each source file (UTF-8 text), and save the cards' files in --out."""
+    only_estimate = estimate and not yes and not sys.stdin.isatty()
+    if not out and not no_wait and not only_estimate:
+        raise click.UsageError("Say where the cards go with --out DIR, or do not wait for them with --no-wait.")
+    forge = connect()
+    sources = read_generations(forge, files, formats, profile_id, pairs)
+    options = batch_options(**asked)
+    if estimate:
+        print_estimate(forge.batches.estimate(sources, **options), as_json and only_estimate, as_json)
+        if only_estimate:
+            return
+        confirm("Submit it?", yes)
+    accepted = forge.batches.create(sources, **options)
+    if no_wait or not out:
+        show.dump(accepted) if as_json else show.say(accepted["batch_id"])
+        return
+    finish(forge, accepted["batch_id"], out, as_json)
 
 
-def collect_all(client: Client, batch: Json, out: Path, *, quiet: bool = False) -> list[Outcome]:
-    """As `collect`, with progress shown when there are so many that it takes a while."""
-    total = batch["progress"]["total"]
-    counts = show.Counts(total=total)
-    outcomes = []
-    with show.progress("saving", quiet=quiet or total < MANY) as shown:
-        for outcome in collect(client, batch["batch_id"], out):
-            outcomes.append(outcome)
-            counts.completed += 1
-            shown(counts)
-    return outcomes
+def batch_options(*, stop_on_error: bool, skip_invalid: bool, **asked: Any) -> Any:
+    """The options of a batch in the words of the API; what was not said is left to the service."""
+    flags = {"continue_on_error": False if stop_on_error else None, "skip_invalid": skip_invalid or None}
+    return {name: value for name, value in {**asked, **flags}.items() if value is not None}
 
 
-def save(client: Client, item: Json, out: Path, taken: set[Path]) -> Outcome:
-    """Save one item's files, none over one ``taken`` (it grows). What goes wrong is told, and stops nothing else."""
-    source = (item.get("metadata") or {}).get("source_file") or ""
-    outcome = Outcome(item["item_id"], source, item["status"])
-    if error := item.get("error"):
-        outcome.error = f"{error.get('code', '')}: {error.get('message', '')}".strip(": ")
-    if item["status"] != "completed":
-        return outcome
-    try:
-        result = client.result(item["job_id"])
-        outcome.character, outcome.entries = name_and_entries(result)
-        for kind, url in sorted((item.get("downloads") or {}).items()):
-            disposition, content = client.download(url)
-            name = file_name(disposition, fallback=f"{item['item_id']}.{kind}")
-            path = place(out, name, (item["item_id"], kind), content, taken)
-            if not path.exists():
-                path.write_bytes(content)
-            outcome.files.append(path)
-            taken.add(path)
-    except ApiError as error:
-        outcome.error = f"{error.code}: {error.message}"
-    except OSError as error:
-        outcome.error = f"cannot be saved: {error.strerror or error}"
-    return outcome
-
-
-def name_and_entries(result: Json) -> tuple[str, int | None]:
-    """The character's name and the number of lorebook entries in a job's result."""
-    data: Any = (result.get("card") or {}).get("data") or {}
-    book = result.get("book") or data.get("character_book") or {}
-    entries = book.get("entries")
-    return str(data.get("name") or ""), len(entries) if isinstance(entries, (list, dict)) else 0
-
-
-def file_name(disposition: str, fallback: str) -> str:
-    """A safe file name out of a Content-Disposition (RFC 6266; ``filename*`` first), else ``fallback``."""
-    parts = [part.strip() for part in split_parameters(disposition)]
-    named = dict(part.split("=", 1) for part in parts if "=" in part)
-    named = {name.strip().lower(): value.strip() for name, value in named.items()}
-    if "filename*" in named and named["filename*"].count("'") >= 2:
-        charset, _, value = named["filename*"].split("'", 2)
-        try:
-            return safe_name(unquote(value, encoding=charset or "utf-8")) or fallback
-        except LookupError:
-            pass
-    plain = named.get("filename", "")
-    if plain.startswith('"'):
-        plain = plain.strip('"').replace('\\"', '"').replace("\\\\", "\\")
-    return safe_name(plain) or fallback
-
-
-def split_parameters(header: str) -> list[str]:
-    """``header`` split at the semicolons outside of quotes."""
-    parts, quoted, start, at = [], False, 0, 0
-    while at < len(header):
-        if header[at] == "\\" and quoted:
-            at += 1
-        elif header[at] == '"':
-            quoted = not quoted
-        elif header[at] == ";" and not quoted:
-            parts.append(header[start:at])
-            start = at + 1
-        at += 1
-    return [*parts, header[start:]]
-
-
-def safe_name(name: str) -> str:
-    """``name`` as one file name: no folder, no control or reserved characters or leading dot, not long."""
-    name = name.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join("_" if c in '<>:"|?*' else c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
-    stem, dot, extension = kept.strip(" .").rpartition(".")
-    if not dot:
-        stem, extension = extension, ""
-    if stem.upper() in RESERVED:
-        stem += "_"
-    room = NAME_LIMIT - len(dot + extension)
-    stem = stem.encode()[: max(room, 1)].decode(errors="ignore")
-    return f"{stem}{dot}{extension}"[:NAME_LIMIT] if stem else ""
-
-
-def place(folder: Path, name: str, marks: tuple[str, str], content: bytes, taken: Collection[Path]) -> Path:
-    """Where ``content`` goes in ``folder``: ``name``, else with the item, the format, a number; nothing is overwritten.
-
-    A file that already holds exactly this (the batch was saved before) is its own place, unless ``taken`` this time.
-    """
-    stem, suffix = Path(name).stem, Path(name).suffix
-    item, kind = marks
-    for number in itertools.count():
-        extra = ("", f"_{item}", f"_{item}_{kind}")[number] if number < 3 else f"_{item}_{kind}_{number - 1}"
-        path = folder / f"{stem}{extra}{suffix}"
-        if path not in taken and (not path.exists() or path.read_bytes() == content):
-            return path
-    raise AssertionError("unreachable")
-
-
-def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Print the table of what came of each item; of a long batch the failures and the first ones."""
-    # On a terminal the folder's listing says the rest; a pipe gets the whole names.
-    files = kinds if show.console().is_terminal else ", ".join
-    shown = list(outcomes)
-    if len(shown) > ROWS:
-        failures = [outcome for outcome in outcomes if not outcome.good][:ROWS]
-        shown = failures + [outcome for outcome in outcomes if outcome.good][: ROWS - len(failures)]
+@batch.command("list")
+@click.option("--status", type=STATUSES)
+@click.option("--name", help="Only those with this in their name.")
+@limit_option
+@as_json_option
+@answering
+def list_batches(status: str | None, name: str | None, limit: int, as_json: bool) -> None:
+    """List batches, newest first."""
+    query: Any = {key: value for key, value in {"status": status, "name": name}.items() if value}
+    found = connect().batches.list(**query).first(limit)
+    if as_json:
+        show.dump(found)
+        return
     rows = [
-        (
-            outcome.character or "-",
-            outcome.source or outcome.item_id,
-            outcome.status,
-            "-" if outcome.entries is None else outcome.entries,
-            outcome.error or files([path.name for path in outcome.files]),
-        )
-        for outcome in shown
+        (*(each[name] for name in ("batch_id", "status")), items(each), show.money(each["cost_usd"]), *called(each))
+        for each in found
     ]
-    show.table(("character", "source", "status", "entries", "files / error"), rows)
-    if len(shown) < len(outcomes):
-        show.say(f"... and {len(outcomes) - len(shown)} more")
+    show.table(("batch", "status", "items", "cost", "age", "name"), rows, cut=True)
 
 
-def kinds(names: Sequence[str]) -> str:
-    """File names in short, for a terminal, where the long ones would fill the table: their extensions."""
-    return " ".join(f".{name.partition('.')[2]}" for name in names)
+def called(found: Mapping[str, Any]) -> tuple[str, str]:
+    """How old a batch is, and its name."""
+    return show.age(found["created_at"]), found["name"]
+
+
+def items(found: Mapping[str, Any]) -> str:
+    """How many items of a batch are done."""
+    progress = found["progress"]
+    done = sum(progress[state] for state in ("completed", "failed", "cancelled"))
+    return f"{done}/{progress['total']}" + (f" ({progress['failed']} failed)" if progress["failed"] else "")
+
+
+@batch.command("show")
+@click.argument("batch_id")
+@as_json_option
+@answering
+def show_batch(batch_id: str, as_json: bool) -> None:
+    """Show a batch: progress, cost, its first items."""
+    found = connect().batches.get(batch_id)
+    show.dump(found) if as_json else print_batch(found)
+
+
+def print_batch(found: Mapping[str, Any]) -> None:
+    """Show a batch and its items."""
+    counts = show.Counts()
+    counts.update(found)
+    limit = found.get("max_cost_usd")
+    cost = show.money(counts.cost or 0) + (f" of {show.money(limit)}" if limit is not None else "")
+    show.facts(
+        {
+            "batch": found["batch_id"],
+            "name": found.get("name"),
+            "status": found["status"],
+            "items": counts.states(),
+            "cost": cost,
+            "wasted": show.money(found["wasted_usd"]) if found.get("wasted_usd") else None,
+            "created": show.moment(found.get("created_at")),
+            "finished": show.moment(found.get("finished_at")),
+        }
+    )
+    rows = [(each["item_id"], each["status"], each.get("job_id"), show.error_of(each)) for each in found["items"]]
+    show.say("")
+    show.table(("item", "status", "job", "error"), rows)
+    if counts.total > len(rows):
+        show.say(f"... and {counts.total - len(rows)} more: cardforge batch results {found['batch_id']}")
+
+
+@batch.command("watch")
+@click.argument("batch_id")
+@answering
+def watch_batch(batch_id: str) -> None:
+    """Follow a batch until it has ended."""
+    found = saving.follow(connect(), batch_id, "cards")
+    sys.exit(0 if found["progress"]["completed"] == found["progress"]["total"] else SOME_FAILED)
+
+
+@batch.command("download")
+@click.argument("batch_id")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the cards' files.")
+@click.option("--zip", "archive", type=click.Path(path_type=Path, dir_okay=False), help="One ZIP, with a manifest.")
+@click.option("--format", "format_name", type=click.Choice(FORMATS), help="Of the ZIP: only this format.")
+@as_json_option
+@answering
+def download_batch(
+    batch_id: str, out: Path | None, archive: Path | None, format_name: str | None, as_json: bool
+) -> None:
+    """Wait for a batch to end and save its cards: as files in --out, or as one --zip."""
+    if bool(out) == bool(archive):
+        raise click.UsageError("Say where: --out DIR for files, or --zip FILE for one archive.")
+    if format_name and not archive:
+        raise click.UsageError("--format is for --zip; --out saves every format.")
+    forge = connect()
+    if out:
+        finish(forge, batch_id, out, as_json)
+    saving.follow(forge, batch_id, "cards", quiet=as_json)
+    path = forge.batches.download(batch_id, format_name).save(cast("Path", archive))
+    show.dump({"batch_id": batch_id, "file": str(path)}) if as_json else show.say(str(path))
+
+
+@batch.command("results")
+@click.argument("batch_id")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="A file; else standard output.")
+@answering
+def results_of_batch(batch_id: str, out: Path | None) -> None:
+    """Take what each item made as JSON Lines: card, lorebook, findings, usage."""
+    file = connect().batches.results_file(batch_id)
+    if out:
+        show.say(str(file.save(out)))
+        return
+    with file.stream() as (_, chunks):
+        for chunk in chunks:
+            click.echo(chunk, nl=False)
+
+
+@batch.command("cancel")
+@click.argument("batch_id")
+@as_json_option
+@answering
+def cancel_batch(batch_id: str, as_json: bool) -> None:
+    """Cancel what has not ended: waiting items at once, running ones within two seconds."""
+    found = connect().batches.cancel(batch_id)
+    if as_json:
+        show.dump(found)
+        return
+    counts = show.Counts()
+    counts.update(found)
+    show.say(f"{batch_id}: {counts.states()}")
+
+
+@batch.command("retry")
+@click.argument("batch_id")
+@click.option("--include-cancelled", is_flag=True, help="Cancelled items too.")
+@click.option("--fresh", is_flag=True, help="Ask the model anew, also what was answered and paid before.")
+@click.option("--max-cost", "max_cost_usd", type=float, metavar="USD", help="The batch's budget from here on, in all.")
+@as_json_option
+@answering
+def retry_batch(batch_id: str, include_cancelled: bool, fresh: bool, max_cost_usd: float | None, as_json: bool) -> None:
+    """Give each failed item a new job."""
+    found = connect().batches.retry(
+        batch_id, include_cancelled=include_cancelled, fresh=fresh, max_cost_usd=max_cost_usd
+    )
+    if as_json:
+        show.dump(found)
+        return
+    show.say(f"{found['retried']} items have a new job. Follow them: cardforge batch watch {batch_id}")
+
+
+@batch.command("delete")
+@click.argument("batch_id")
+@yes_option
+@answering
+def delete_batch(batch_id: str, yes: bool) -> None:
+    """Delete an ended batch with its jobs and files. Characters stay."""
+    forge = connect()
+    confirm(f"Delete {batch_id} with its jobs and files?", yes)
+    forge.batches.delete(batch_id)
+    show.say(f"{batch_id} is deleted.")
+
+
+def finish(forge: Cardforge, batch_id: str, out: Path, as_json: bool) -> NoReturn:
+    """Follow a batch to its end, save its cards, print what came of it and end with the fitting exit code."""
+    try:
+        if not as_json:
+            show.say(f"batch {batch_id}")
+        ended = saving.follow(forge, batch_id, "cards", quiet=as_json)
+        outcomes = saving.collect_all(forge, ended, out, quiet=as_json)
+    except KeyboardInterrupt:
+        fail(
+            f"the batch goes on without us. Look: cardforge batch show {batch_id}. "
+            f"Save its cards: cardforge batch download {batch_id} --out {out}",
+            INTERRUPTED,
+        )
+    if as_json:
+        show.dump({"batch_id": batch_id, "items": [outcome.as_json() for outcome in outcomes]})
+    else:
+        saving.print_outcomes(outcomes)
+    sys.exit(0 if all(outcome.good for outcome in outcomes) else SOME_FAILED)

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cli import batches, show
-from cli.client import Client, home_folder
+from cardforge_client import Cardforge, CardforgeError
+from cli import saving, show
+from cli.connect import connect, home_folder
 from cli.embedded import free_port
+from cli.formats import USUAL
 from cli.processes import Signals, StartError
+from cli.sources import generations
 from cli.stack import ROOT, AlreadyRunning, Stack, claim, write_holder
 
-FORMATS = ("json", "v2", "tavernai")
 WRITTEN = ".cardforge-demo.json"  # names of the files of the last demo, so that the next one replaces them
 
 
@@ -22,21 +24,19 @@ def run(out: Path, signals: Signals) -> bool:
     """Run the sample batch, save its cards in ``out``, print the table. Says whether all completed."""
     began = time.monotonic()
     sources = examples(ROOT / "examples")
-    with server(home_folder(), signals) as client:
-        say_writer(client)
-        batch = client.submit(
-            batches.generations(sources, {"format": list(FORMATS)}), {"name": "demo", "max_concurrent": 8}
-        )
-        batches.follow(client, batch["batch_id"], "cards")
+    with server(home_folder(), signals) as forge:
+        say_writer(forge)
+        batch = forge.batches.create(generations(sources, {"format": list(USUAL)}), name="demo", max_concurrent=8)
+        saving.follow(forge, batch["batch_id"], "cards")
         forget_last(out)
-        outcomes: list[batches.Outcome] = []  # filled one by one: an interruption finds those saved
+        outcomes: list[saving.Outcome] = []  # filled one by one: an interruption finds those saved
         try:
-            for outcome in batches.collect(client, batch["batch_id"], out):
+            for outcome in saving.collect(forge, batch["batch_id"], out):
                 outcomes.append(outcome)
         finally:
             remember(out, outcomes)
         show.say("")
-        batches.print_outcomes(outcomes)
+        saving.print_outcomes(outcomes)
         good = sum(outcome.good for outcome in outcomes)
         files = sum(len(outcome.files) for outcome in outcomes)
         show.say(f"\n{good} of {len(outcomes)} cards, {files} files in {out}/ ({time.monotonic() - began:.0f} s)")
@@ -53,7 +53,7 @@ def examples(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def server(home: Path, signals: Signals) -> Iterator[Client]:
+def server(home: Path, signals: Signals) -> Iterator[Cardforge]:
     """A client of the `up` that holds ``home``, else of a stack of our own that ends with the block."""
     try:
         with claim(home, "demo"):
@@ -61,19 +61,22 @@ def server(home: Path, signals: Signals) -> Iterator[Client]:
             try:
                 stack.start()
                 write_holder(home, "demo", stack.url)
-                yield Client.from_environment(stack.url, home)
+                yield connect(stack.url, home)
             finally:
                 stack.stop()
     except AlreadyRunning as error:
         if error.holder.get("command") != "up" or not error.holder.get("url"):
             raise
         show.say(f"using the running Cardforge at {error.holder['url']} (pid {error.holder['pid']})")
-        yield Client.from_environment(error.holder["url"], home)
+        yield connect(error.holder["url"], home)
 
 
-def say_writer(client: Client) -> None:
+def say_writer(forge: Cardforge) -> None:
     """Say what writes the cards, if the API tells."""
-    provider = client.readiness().get("provider")
+    try:
+        provider = forge.ready().get("provider")
+    except CardforgeError:
+        return
     if provider == "offline":
         show.say("writer     offline: no model key is set, so cards are drawn from the source text alone")
     elif provider:
@@ -88,7 +91,7 @@ def forget_last(out: Path) -> None:
                 (out / name).unlink(missing_ok=True)
 
 
-def remember(out: Path, outcomes: list[batches.Outcome]) -> None:
+def remember(out: Path, outcomes: list[saving.Outcome]) -> None:
     """Note the files of this demo."""
     names = [path.name for outcome in outcomes for path in outcome.files]
     (out / WRITTEN).write_text(json.dumps(names, ensure_ascii=False, indent=1))

@@ -1,79 +1,30 @@
-"""The `cardforge` command: run the service, submit batches, look at jobs, keep keys."""
+"""The `cardforge` command: the service, files without a service, and a group for each noun of the API."""
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any
 
 import click
 
-from cli import batches, demo, offline, show
-from cli.client import ApiError, Client, Json, home_folder
-from cli.options import OptionError, read_options, rows
+from cli import demo, offline, show
+from cli.batches import batch
+from cli.characters import characters
+from cli.connect import home_folder
+from cli.ends import EPILOG, SOME_FAILED, answering
+from cli.formats import BOOK_FORMATS, FORMATS
+from cli.generation import estimate, preview
+from cli.jobs import jobs
+from cli.keys import keys
+from cli.options import list_options
 from cli.probe import port_setting
-from cli.processes import Signals, StartError
+from cli.processes import Signals
+from cli.profiles import profiles
 from cli.stack import Stack, claim, write_holder
-
-SOME_FAILED, FAULT, INTERRUPTED = 1, 2, 130
-FORMATS = ("json", "v1", "v2", "v3", "tavernai", "charx", "worldinfo", "yaml", "markdown")
-BOOK_FORMATS = ("worldinfo", "character_book", "lorebook_v3")
-EPILOG = """\b
-Exit codes
-  0    done; every item completed
-  1    some items failed, or the service could not be started
-  2    wrong usage, no connection, no permission, or refused by the API
-  130  interrupted with Ctrl-C
-
-Settings are environment variables: CARDFORGE_URL and CARDFORGE_API_KEY say where to talk (else http://127.0.0.1:8000
-and the key in $CARDFORGE_HOME/api-key); the file .env.example lists them all.
-"""
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def fail(message: str, code: int) -> NoReturn:
-    """Say ``message`` on stderr and end with exit code ``code``."""
-    click.echo(f"cardforge: {message}", err=True)
-    sys.exit(code)
-
-
-def told(error: ApiError) -> str:
-    """An API error in words: code, message, and the first details that say more."""
-    lines = [f"{error.code}: {error.message}" if error.status else error.message]
-    for place, what in list(error.details.items())[:10] if isinstance(error.details, dict) else ():
-        words = show.clean(" ".join(map(str, what)) if isinstance(what, list) else what)
-        if words not in error.message:
-            lines.append(f"  {place}: {words}")
-    return "\n".join(lines)
-
-
-def answering(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn what can go wrong into one message and its exit code."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except ApiError as error:
-            fail(told(error), FAULT)
-        except (batches.SourceError, offline.Refused, OptionError) as error:
-            fail(str(error), FAULT)
-        except StartError as error:
-            fail(str(error), SOME_FAILED)
-        except KeyboardInterrupt:
-            fail("interrupted.", INTERRUPTED)
-        except BrokenPipeError:  # our reader has seen enough; click ends quietly
-            raise
-        except OSError as error:  # a home or folder that cannot be written
-            fail(f"{error.filename or ''}: {error.strerror or error}.".removeprefix(": "), SOME_FAILED)
-
-    return wrapped
+from cli.usage import models, usage
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -139,7 +90,7 @@ def run_demo(out: Path) -> None:
     sys.exit(0 if good else SOME_FAILED)
 
 
-# --- batches --------------------------------------------------------------------------------------
+# --- files, without a server --------------------------------------------------------------------------------------
 
 
 @main.command()
@@ -193,230 +144,10 @@ def simulate(file: Path, texts: tuple[str, ...], as_json: bool, **asked: Any) ->
     offline.simulate(file, texts, asked, as_json)
 
 
-@main.group()
-def batch() -> None:
-    """Submit batches and look at them."""
+# --- the API ----------------------------------------------------------------------------------------
 
-
-@batch.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the finished cards.")
-@click.option("--name", help="A name to know the batch by.")
-@click.option("--max-concurrent", type=click.IntRange(min=1), help="How many cards to work on at a time.")
-@click.option("--priority", type=click.Choice(["high", "standard", "low"]))
-@click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Repeat for several.")
-@click.option("--profile", "profile_id", help="How to write: profile_fantasy, profile_concise, ... or one of yours.")
-@click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
-@click.option("--no-wait", is_flag=True, help="Submit, print the batch's id and end.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (progress goes nowhere).")
-@answering
-def submit(
-    files: tuple[Path, ...],
-    out: Path | None,
-    name: str | None,
-    max_concurrent: int | None,
-    priority: str | None,
-    formats: tuple[str, ...],
-    profile_id: str | None,
-    pairs: tuple[str, ...],
-    no_wait: bool,
-    as_json: bool,
-) -> None:
-    """Make one card of each source file (UTF-8 text), and save the cards' files in --out."""
-    if not out and not no_wait:
-        raise click.UsageError("Say where the cards go with --out DIR, or do not wait for them with --no-wait.")
-    client = Client.from_environment()
-    chosen = read_options(pairs, client.options()) if pairs else {}
-    sources = batches.generations(files, {"format": list(formats or demo.FORMATS), **chosen}, profile_id)
-    options = {"name": name, "max_concurrent": max_concurrent, "priority": priority}
-    batch = client.submit(sources, {key: value for key, value in options.items() if value is not None})
-    if no_wait or not out:
-        show.dump(batch) if as_json else show.say(batch["batch_id"])
-        return
-    finish(client, batch["batch_id"], out, as_json)
-
-
-@batch.command("download")
-@click.argument("batch_id")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
-@click.option("--json", "as_json", is_flag=True)
-@answering
-def download_batch(batch_id: str, out: Path, as_json: bool) -> None:
-    """Wait for a batch to end and save its cards in --out."""
-    finish(Client.from_environment(), batch_id, out, as_json)
-
-
-def finish(client: Client, batch_id: str, out: Path, as_json: bool) -> NoReturn:
-    """Follow a batch to its end, save its cards, print what came of it and end with the fitting exit code."""
-    try:
-        if not as_json:
-            show.say(f"batch {batch_id}")
-        batch = batches.follow(client, batch_id, "cards", quiet=as_json)
-        outcomes = batches.collect_all(client, batch, out, quiet=as_json)
-    except KeyboardInterrupt:
-        fail(
-            f"the batch goes on without us. Look: cardforge batch show {batch_id}. "
-            f"Save its cards: cardforge batch download {batch_id} --out {out}",
-            INTERRUPTED,
-        )
-    if as_json:
-        show.dump({"batch_id": batch_id, "items": [outcome.as_json() for outcome in outcomes]})
-    else:
-        batches.print_outcomes(outcomes)
-    sys.exit(0 if all(outcome.good for outcome in outcomes) else SOME_FAILED)
-
-
-@batch.command("show")
-@click.argument("batch_id")
-@click.option("--json", "as_json", is_flag=True)
-@answering
-def show_batch(batch_id: str, as_json: bool) -> None:
-    """Show a batch: progress, cost, its first items."""
-    found = Client.from_environment().batch(batch_id)
-    if as_json:
-        show.dump(found)
-        return
-    counts = show.Counts()
-    counts.update(found)
-    facts = {"batch": found["batch_id"], "name": found.get("name"), "status": found["status"]}
-    facts |= {"items": counts.states(), "cost": show.money(counts.cost or 0), "created": found.get("created_at")}
-    show.facts(facts)
-    rows = [(item["item_id"], item["status"], item.get("job_id"), error_of(item)) for item in found.get("items", [])]
-    show.say("")
-    show.table(("item", "status", "job", "error"), rows)
-
-
-def error_of(thing: Json) -> str:
-    """The error of an item or job in words; empty without one."""
-    error = thing.get("error") or {}
-    return f"{error.get('code')}: {error.get('message')}" if error else ""
-
-
-@main.command("options")
-@click.argument("group", required=False)
-@click.option("--json", "as_json", is_flag=True)
-@answering
-def list_options(group: str | None, as_json: bool) -> None:
-    """List what a card can be asked for with: all options, or those of GROUP (content, lorebook, quality, ...)."""
-    catalogue = Client.from_environment().options()
-    groups = list(dict.fromkeys(option["group"] for option in catalogue))
-    if group and group not in groups:
-        raise click.UsageError(f"There is no group {group!r}; there are {', '.join(groups)}.")
-    if as_json:
-        show.dump([option for option in catalogue if group in (None, option["group"])])
-        return
-    for name in [group] if group else groups:
-        show.say(f"\n{name}")
-        show.table(("option", "type", "takes", "default", "what it does"), rows(catalogue, name))
-
-
-# --- jobs -----------------------------------------------------------------------------------------
-
-
-@main.group()
-def jobs() -> None:
-    """Look at jobs: one job is one card."""
-
-
-@jobs.command("list")
-@click.option("--status", type=click.Choice(["queued", "processing", "completed", "failed", "cancelled"]))
-@click.option("--batch", "batch_id", help="Only this batch's.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True)
-@answering
-def list_jobs(status: str | None, batch_id: str | None, limit: int, as_json: bool) -> None:
-    """List jobs, newest first."""
-    found = Client.from_environment().jobs(limit=limit, status=status, batch_id=batch_id)
-    if as_json:
-        show.dump(found)
-        return
-    rows = [(job["job_id"], job["status"], job.get("created_at"), error_of(job)) for job in found]
-    show.table(("job", "status", "created", "error"), rows)
-
-
-@jobs.command("show")
-@click.argument("job_id")
-@click.option("--json", "as_json", is_flag=True)
-@answering
-def show_job(job_id: str, as_json: bool) -> None:
-    """Show a job: state, steps, cost, error, log."""
-    client = Client.from_environment()
-    job = client.job(job_id)
-    if as_json:
-        show.dump(job)
-        return
-    facts: dict[str, Any] = {
-        "job": job["job_id"],
-        "status": job["status"],
-        "progress": f"{job.get('progress')} %",
-    }
-    facts |= {"batch": job.get("batch_id"), "created": job.get("created_at"), "error": error_of(job)}
-    facts["cost"] = show.money(float(job.get("cost_usd") or 0))
-    show.facts(facts)
-    steps = [
-        (step.get("name"), step.get("status") or step.get("state"), step.get("attempts"))
-        for step in job.get("steps", [])
-    ]
-    if steps:
-        show.say("")
-        show.table(("step", "status", "attempts"), steps)
-    show.say("")
-    for entry in client.logs(job_id):
-        when = entry.get("at") or entry.get("created_at") or entry.get("timestamp") or ""
-        show.say(show.clean(f"{when}  {entry.get('level', '')}  {entry.get('message', '')}"))
-
-
-# --- keys -----------------------------------------------------------------------------------------
-
-
-@main.group()
-def keys() -> None:
-    """Keep API keys (needs a key with the scope `admin`)."""
-
-
-@keys.command("list")
-@click.option("--json", "as_json", is_flag=True)
-@answering
-def list_keys(as_json: bool) -> None:
-    """List keys; the keys themselves are stored hashed and cannot be shown."""
-    found = Client.from_environment().keys()
-    if as_json:
-        show.dump(found)
-        return
-    columns = ("key_id", "name", "prefix", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
-    rows = [[" ".join(key["scopes"]) if c == "scopes" else key.get(c) or "-" for c in columns] for key in found]
-    show.table([column.removesuffix("_at") for column in columns], rows)
-
-
-@keys.command("create")
-@click.argument("name")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    type=click.Choice(["read", "write", "admin"]),
-    help="Repeat for several.",
-)
-@click.option("--expires-at", help="A UTC time, such as 2030-01-31T00:00:00Z.")
-@click.option("--json", "as_json", is_flag=True)
-@answering
-def create_key(name: str, scopes: tuple[str, ...], expires_at: str | None, as_json: bool) -> None:
-    """Make a key (scopes: read and write unless said) and print it: it is shown this once."""
-    made = Client.from_environment().create_key(name, scopes or ("read", "write"), expires_at)
-    if as_json:
-        show.dump(made)
-        return
-    show.say(made["key"])
-    click.echo(f"{made['key_id']} ({' '.join(made['scopes'])}). The key is shown this once: keep it.", err=True)
-
-
-@keys.command("revoke")
-@click.argument("key_id")
-@answering
-def revoke_key(key_id: str) -> None:
-    """Revoke a key; requests with it are refused from now on."""
-    Client.from_environment().revoke_key(key_id)
-    show.say(f"{key_id} is revoked.")
+for command in (batch, estimate, preview, jobs, characters, profiles, list_options, usage, models, keys):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import show
+from cli.ends import Refused
 
 if TYPE_CHECKING:
     from cards.files import Reading
@@ -25,10 +26,6 @@ FRONTENDS = ("sillytavern", "risuai", "agnai", "chub")
 ENDINGS = {".png": "tavernai", ".charx": "charx", ".yaml": "yaml", ".yml": "yaml", ".md": "markdown", ".json": "v3"}
 MARKS = {(True, False): ("fires", "green"), (False, True): ("cut", "yellow"), (False, False): ("-", "dim")}
 SEVERITIES = {"E": "red", "W": "yellow", "I": "dim"}
-
-
-class Refused(Exception):
-    """What was asked for cannot be done; the message says why and what to do."""
 
 
 def read(path: Path) -> Reading:

@@ -1,4 +1,4 @@
-"""Generation options on the command line: ``-o genre=noir -o variants=2``, by the catalogue of the service. Pure."""
+"""Generation options on the command line: ``-o genre=noir -o variants=2``, by the catalogue of the service."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from cli.client import Json
+import click
+
+from cli import show
+from cli.connect import connect
+from cli.ends import Refused, answering, as_json_option
 
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
-class OptionError(ValueError):
+class OptionError(Refused):
     """An option that is none, or a value that it does not take; the message says what it takes."""
 
 
-def read_options(pairs: Iterable[str], catalogue: Sequence[Json]) -> Json:
+def read_options(pairs: Iterable[str], catalogue: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the options of ``NAME=VALUE`` pairs, each in its type; lists are written with commas.
 
     Bounds are checked by the service. Raises `OptionError`.
@@ -24,7 +28,7 @@ def read_options(pairs: Iterable[str], catalogue: Sequence[Json]) -> Json:
     return dict(_read(pair, known) for pair in pairs)
 
 
-def _read(pair: str, known: Mapping[str, Json]) -> tuple[str, Any]:
+def _read(pair: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, Any]:
     name, sign, text = pair.partition("=")
     name = name.strip().replace("-", "_")
     if not sign:
@@ -52,7 +56,7 @@ def _list(text: str) -> list[str]:
 READERS: Mapping[str, Callable[[str], Any]] = {"integer": int, "number": float, "boolean": _boolean, "strings": _list}
 
 
-def rows(catalogue: Iterable[Json], group: str | None) -> list[tuple[str, ...]]:
+def rows(catalogue: Iterable[Mapping[str, Any]], group: str | None) -> list[tuple[str, ...]]:
     """Return the options of a group (None: of all) as rows: name, type, range, default, what it does."""
     return [
         (option["name"], option["type"], bounds(option), shown(option["default"]), option["description"])
@@ -61,7 +65,7 @@ def rows(catalogue: Iterable[Json], group: str | None) -> list[tuple[str, ...]]:
     ]
 
 
-def bounds(option: Json) -> str:
+def bounds(option: Mapping[str, Any]) -> str:
     """Return what values an option takes, short."""
     if option["choices"]:
         return ", ".join(option["choices"]) if len(option["choices"]) <= 6 else f"{len(option['choices'])} choices"
@@ -82,3 +86,21 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
+
+
+@click.command("options")
+@click.argument("group", required=False)
+@as_json_option
+@answering
+def list_options(group: str | None, as_json: bool) -> None:
+    """List what a card can be asked for with: all options, or those of GROUP (content, lorebook, quality, ...)."""
+    catalogue = connect().options()
+    groups = list(dict.fromkeys(option["group"] for option in catalogue))
+    if group and group not in groups:
+        raise click.UsageError(f"There is no group {group!r}; there are {', '.join(groups)}.")
+    if as_json:
+        show.dump([option for option in catalogue if group in (None, option["group"])])
+        return
+    for name in [group] if group else groups:
+        show.say(f"\n{name}")
+        show.table(("option", "type", "takes", "default", "what it does"), rows(catalogue, name))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import click
@@ -18,6 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 LINE_SECONDS = 2.0  # plain progress: a line at most this often
+WHOLE = 44  # letters; a longer word is broken where it has to be
+FIGURES = {"entries", "cost", "tokens", "calls", "low", "expected", "max", "requests", "items", "version"}
 COLOURS = {
     "completed": "green",
     "failed": "red",
@@ -52,26 +56,84 @@ def duration(seconds: float) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
-def dump(value: Any) -> None:
-    """Print ``value`` as JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+def dump(value: Any, *, lines: bool = False) -> None:
+    """Print ``value`` as JSON; with ``lines`` on one line."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=None if lines else 2))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """Print a table. Cells are plain text; a cell that is a job's status is coloured on a terminal."""
+def lines(text: str) -> str:
+    """``text`` with its lines, and without what could steer the terminal."""
+    return "\n".join(clean_line(line) for line in text.splitlines())
+
+
+def clean_line(text: str) -> str:
+    """A line as it is, tabs and all, without control characters."""
+    return "".join(each for each in text if each == "\t" or unicodedata.category(each) not in {"Cc", "Cf"})
+
+
+def flat(value: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested objects as one, with paths for names: ``sampling.temperature``."""
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            found |= flat(inner, f"{path}{name}.")
+        else:
+            found[path + name] = ", ".join(map(str, inner)) if isinstance(inner, list) else inner
+    return found
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cut: bool = False) -> None:
+    """Print a table. Cells are plain text; a cell that is a job's status is coloured on a terminal.
+
+    A column of ids or words without blanks is never broken. With ``cut``, the last column is cut to one line each.
+    """
     out = console()
-    texts = [[clean(cell) for cell in row] for row in rows]
+    texts = [["-" if cell is None else clean(cell) for cell in row] for row in rows]
     if not out.is_terminal:
         widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
         for line in ([*headings], *texts):
             click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
         return
-    drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold", justify="right" if heading == "entries" else "left")
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading, column in zip(headings, zip(*texts, strict=True) if texts else [()] * len(headings), strict=True):
+        whole = all(" " not in cell and len(cell) <= WHOLE for cell in column)
+        justify: Any = "right" if heading in FIGURES else "left"
+        drawn.add_column(heading, overflow="fold", no_wrap=whole, justify=justify)
+    if cut:
+        drawn.columns[-1].no_wrap, drawn.columns[-1].overflow = True, "ellipsis"
     for row in texts:
         drawn.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     out.print(drawn)
+
+
+def error_of(thing: Mapping[str, Any]) -> str:
+    """The error of an item or job in words; empty without one."""
+    error = thing.get("error") or {}
+    return f"{error.get('code')}: {error.get('message')}" if error else ""
+
+
+def moment(text: str | None) -> str | None:
+    """A time of the API in the reader's own zone, to the second."""
+    return None if not text else f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def between(start: str | None, end: str | None) -> str:
+    """The time between two times of the API."""
+    if not (start and end):
+        return ""
+    seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+
+
+def age(text: str | None, now: datetime | None = None) -> str:
+    """How long ago a time of the API was, in one unit: ``40 s``, ``5 min``, ``3 h``, ``2 d``."""
+    if not text:
+        return ""
+    seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(text)).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{max(seconds, 0)} s"
 
 
 @dataclass
@@ -180,7 +242,11 @@ def say(text: str) -> None:
 
 def facts(named: Mapping[str, Any]) -> None:
     """Print ``named`` one a line; what is missing or empty is left out."""
-    width = max(map(len, named))
-    for name, value in named.items():
-        if value not in (None, ""):
-            click.echo(f"{name:<{width}}  {clean(value)}")
+    shown = {name: clean(value) for name, value in named.items() if value not in (None, "")}
+    width = max(map(len, shown), default=0)
+    room = console().width - width - 2 if console().is_terminal else 10_000
+    for name, value in shown.items():
+        first, *rest = textwrap.wrap(value, max(room, 20), break_long_words=False, break_on_hyphens=False) or [""]
+        click.echo(f"{name:<{width}}  {first}")
+        for line in rest:
+            click.echo(f"{'':<{width}}  {line}")

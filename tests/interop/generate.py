@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cardforge_client import Cardforge
 from cards.formats import FORMATS, suffix
-from cli import batches
-from cli.client import Client
 from cli.embedded import free_port
 from cli.processes import Signals
 from cli.stack import Stack
@@ -65,19 +64,19 @@ class Writer(ModelServer):
 
 
 @contextmanager
-def product(home: Path, **settings: str) -> Iterator[Client]:
+def product(home: Path, **settings: str) -> Iterator[Cardforge]:
     """The whole product with these settings, ended with the block."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("LLM_", "OPENROUTER_"))}
     with Signals() as signals:
         stack = Stack(home, free_port(), signals, lambda line: None, env=env | settings)
         try:
             stack.start()
-            yield Client(stack.url, (home / "api-key").read_text().strip())
+            yield Cardforge(stack.url, (home / "api-key").read_text().strip())
         finally:
             stack.stop()
 
 
-def generate(client: Client, folder: Path, label: str) -> int:
+def generate(client: Cardforge, folder: Path, label: str) -> int:
     """Have the cards made and download every format of each; the number of files."""
     names = list(itertools.islice(itertools.cycle(NAMES), EACH))
     generations = [
@@ -95,14 +94,14 @@ def generate(client: Client, folder: Path, label: str) -> int:
         }
         for index, name in enumerate(names)
     ]
-    batch = client.submit(generations, {"max_concurrent": 4, "name": label})
-    batches.follow(client, batch["batch_id"], label, quiet=True)
+    batch = client.batches.create(generations, max_concurrent=4, name=label)
+    client.batches.wait(batch["batch_id"])
     written = 0
-    for item in client.items(batch["batch_id"]):
+    for item in client.batches.items(batch["batch_id"]):
         if item["status"] != "completed":
             raise SystemExit(f"{label} {item['item_id']} is {item['status']}: {item['error']}")
-        for name, url in item["downloads"].items():
-            _, content = client.download(url)
+        for name in item["downloads"]:
+            content = client.jobs.download(item["job_id"], name).read()
             (folder / f"{label}_{item['position']:02}.{suffix(FORMATS[name])}").write_bytes(content)
             written += 1
     return written

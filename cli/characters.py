@@ -1,0 +1,205 @@
+"""`cardforge characters`: the finished cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli import show
+from cli.connect import connect
+from cli.ends import SOME_FAILED, answering, as_json_option, confirm, fail, limit_option, yes_option
+from cli.formats import FORMATS
+from cli.offline import FRONTENDS
+from cli.options import read_options
+
+LONG = 300  # letters of a field on the screen
+
+
+@click.group()
+def characters() -> None:
+    """Keep characters: list, import, download, check, rewrite, put away."""
+
+
+@characters.command("list")
+@click.option("-q", "--search", "q", help="A part of the name.")
+@click.option("--tag", "tags", multiple=True, help="Only those with this tag; repeat for several.")
+@click.option("--favorite", is_flag=True, help="Only favourites.")
+@click.option("--archived", is_flag=True, help="Those that were put away.")
+@limit_option
+@as_json_option
+@answering
+def list_characters(tags: tuple[str, ...], limit: int, as_json: bool, **asked: Any) -> None:
+    """List characters, newest first."""
+    query: Any = {name: value for name, value in {**asked, "tags": tags}.items() if value}
+    found = connect().characters.list(**query).first(limit)
+    if as_json:
+        show.dump(found)
+        return
+    rows = [
+        (each["id"], star(each) + each["name"], show.age(each["updated_at"]), ", ".join(each["tags"])) for each in found
+    ]
+    show.table(("character", "name", "edited", "tags"), rows, cut=True)
+
+
+def star(character: Any) -> str:
+    """What marks a favourite."""
+    return "* " if character.get("favorite") else ""
+
+
+@characters.command("show")
+@click.argument("character_id")
+@as_json_option
+@answering
+def show_character(character_id: str, as_json: bool) -> None:
+    """Show a character: its card's fields, book, job."""
+    found = connect().characters.get(character_id)
+    if as_json:
+        show.dump(found)
+        return
+    data = found["card"].get("data") or {}
+    book = data.get("character_book") or {}
+    greetings = data.get("alternate_greetings") or []
+    facts: dict[str, Any] = {"character": found["id"], "name": found["name"], "version": found["version"]}
+    facts |= {"tags": ", ".join(found["tags"])}
+    facts |= {"book": f"{found['book_id']} ({len(book.get('entries') or [])} entries)" if found["book_id"] else None}
+    facts |= {"job": found["job_id"], "edited": show.moment(found["updated_at"])}
+    facts |= {name: short(data.get(name)) for name in ("description", "personality", "scenario", "first_mes")}
+    show.facts(facts | {"more greetings": len(greetings) or None})
+
+
+def short(text: Any) -> str:
+    """The beginning of a text."""
+    words = show.clean(text or "")
+    return words if len(words) <= LONG else words[:LONG].rsplit(" ", 1)[0] + " ..."
+
+
+@characters.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@as_json_option
+@answering
+def import_files(files: tuple[Path, ...], as_json: bool) -> None:
+    """Import cards and lorebooks of any format; each file has its own result."""
+    forge = connect()
+    results = [
+        result
+        for start in range(0, len(files), 100)
+        for result in forge.characters.import_files(files[start : start + 100])["results"]
+    ]
+    if as_json:
+        show.dump(results)
+    else:
+        rows = [(each["file"], each["status"], each["character_id"] or each["book_id"], odd(each)) for each in results]
+        show.table(("file", "status", "character or book", "what was odd"), rows)
+    if any(each["status"] == "failed" for each in results):
+        fail("not every file could be imported.", SOME_FAILED)
+
+
+def odd(result: Any) -> str:
+    """What was odd about a file."""
+    if result["error"]:
+        return str(result["error"]["message"])
+    return "; ".join([*result["warnings"], *(f"{each['path']}: {each['message']}" for each in result["deviations"])])
+
+
+@characters.command("download")
+@click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="tavernai", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=".", help="A folder, or a file for one character.")
+@click.option("--for", "frontend", type=click.Choice(FRONTENDS), help="Say what this program loses.")
+@answering
+def download(character_ids: tuple[str, ...], format_name: str, out: Path, frontend: str | None) -> None:
+    """Save characters as files, as they are now."""
+    if len(character_ids) > 1:
+        out.mkdir(parents=True, exist_ok=True)
+    forge = connect()
+    for character_id in character_ids:
+        show.say(str(forge.characters.download(character_id, format_name).save(out, overwrite=not out.is_dir())))
+        if frontend:
+            for loss in forge.characters.losses(character_id, format_name, frontend=frontend)["losses"]:
+                show.say(f"  {loss['what']}: {loss['field']}: {loss['message']}")
+
+
+@characters.command("lint")
+@click.argument("character_id")
+@as_json_option
+@answering
+def lint(character_id: str, as_json: bool) -> None:
+    """Check a character. Ends with 1 when something is an error."""
+    found = connect().characters.lint(character_id)
+    if as_json:
+        show.dump(found)
+    else:
+        rows = [(each["severity"], each["field"], each["message"], each["rule"]) for each in found["findings"]]
+        if rows:
+            show.table(("", "field", "finding", "rule"), rows)
+        show.say("score: " + ", ".join(f"{group} {points}" for group, points in found["score"].items()))
+    if found["counts"]["E"]:
+        fail(f"{found['counts']['E']} errors.", SOME_FAILED)
+
+
+@characters.command("regenerate")
+@click.argument("character_id")
+@click.argument("fields", nargs=-1, required=True, metavar="FIELD...")
+@click.option("--instruction", help="What to do differently.")
+@click.option("--profile", "profile_id", help="How to write; else as it was made.")
+@click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
+@click.option("--wait", is_flag=True, help="Wait until it is written.")
+@answering
+def regenerate(
+    character_id: str,
+    fields: tuple[str, ...],
+    instruction: str | None,
+    profile_id: str | None,
+    pairs: tuple[str, ...],
+    wait: bool,
+) -> None:
+    """Have fields written anew (first_mes, scenario, ...); all others stay. Prints the job's id."""
+    forge = connect()
+    options = read_options(pairs, forge.options()) if pairs else None
+    job = forge.characters.regenerate(
+        character_id, fields, instruction=instruction, options=options, profile_id=profile_id
+    )
+    show.say(job["job_id"])
+    if wait and (ended := forge.jobs.wait(job["job_id"]))["status"] != "completed":
+        fail(show.error_of(ended) or ended["status"], SOME_FAILED)
+
+
+@characters.command("archive")
+@click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
+@click.option("--undo", is_flag=True, help="Take them back.")
+@answering
+def archive(character_ids: tuple[str, ...], undo: bool) -> None:
+    """Put characters away: out of the lists, and there to be taken back."""
+    forge = connect()
+    for character_id in character_ids:
+        if undo:
+            forge.characters.unarchive(character_id)
+        else:
+            forge.characters.archive(character_id)
+        show.say(f"{character_id} is {'back' if undo else 'put away'}.")
+
+
+@characters.command("favorite")
+@click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
+@click.option("--undo", is_flag=True, help="No longer.")
+@answering
+def favorite(character_ids: tuple[str, ...], undo: bool) -> None:
+    """Mark characters as favourites."""
+    forge = connect()
+    for character_id in character_ids:
+        forge.characters.favorite(character_id, not undo)
+
+
+@characters.command("delete")
+@click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
+@yes_option
+@answering
+def delete(character_ids: tuple[str, ...], yes: bool) -> None:
+    """Delete characters for good, with their lorebooks."""
+    forge = connect()
+    confirm(f"Delete {len(character_ids)} characters for good?", yes)
+    for character_id in character_ids:
+        forge.characters.delete(character_id)
+        show.say(f"{character_id} is deleted.")

@@ -1,0 +1,47 @@
+"""Estimates for people: what work will take and cost before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cli import show
+
+
+def print_estimate(estimate: Mapping[str, Any], as_json: bool, quiet: bool = False) -> None:
+    """Show what a batch would take: in total, and which items would be refused."""
+    if as_json:
+        show.dump(estimate)
+        return
+    if quiet:
+        return
+    total = estimate["total"]
+    rows = [(name, *(f"{total[key][at]:,}" for at in ("low", "expected", "max"))) for name, key in COUNTS]
+    rows.append(("cost", *(cost(total["cost_usd"][at]) for at in ("low", "expected", "max"))))
+    show.table((f"{estimate['total_items']} cards", "low", "expected", "max"), rows)
+    facts = {"cost is of": BASES.get(total["cost_usd"]["basis"], total["cost_usd"]["basis"])}
+    facts |= {"": total["cost_usd"].get("reason"), "takes about": seconds(estimate.get("estimated_seconds"))}
+    show.facts({name: value for name, value in facts.items() if value})
+    refused = [(each["item_id"], show.error_of(each)) for each in estimate["items"] if each.get("error")]
+    if refused:
+        show.say("")
+        show.table(("item", "refused because"), refused)
+
+
+COUNTS = (("calls", "calls"), ("tokens in", "prompt_tokens"), ("tokens out", "completion_tokens"))
+BASES = {
+    "price_table": "the price table",
+    "history": "what such calls have cost so far",
+    "local": "a server that charges nothing",
+    "none": "nothing: no price is known",
+}
+
+
+def cost(dollars: float | None) -> str:
+    """A sum, where it is known."""
+    return "?" if dollars is None else show.money(dollars)
+
+
+def seconds(value: float | None) -> str | None:
+    """A time, where it is known."""
+    return None if value is None else show.duration(value)
