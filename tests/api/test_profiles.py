@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -572,4 +573,5 @@ def test_the_page_about_profiles_tells_every_prompt_and_placeholder() -> None:
     rows = [line for line in page.splitlines() if line.startswith("|")]
     for name, text in PROMPTS.items():
         row = next(line for line in rows if f"`{name}`" in line)
-        assert all(f"`${slot}`" in row for slot in text.takes), name
+        assert set(re.findall(r"`\$(\w+)`", row.split("|")[3])) == set(text.takes), name
+        assert set(re.findall(r"\*\*`\$(\w+)`\*\*", row)) == set(text.needs), name
