@@ -9,18 +9,24 @@ from typing import Any
 from flask import g
 
 from api import intake, links, quotes
+from api.archive import pack
 from api.auth import needs
+from api.files import BINARY
 from api.idempotency import Answer, answer_once
+from api.items import show_item
 from api.json import Blueprint
 from api.lint import by_item, show_lint
 from api.paging import ask_of, page_of, wanted_of
+from api.results import write_lines
+from api.streams import stream
 from cards.lint import lint_batch
+from cards.names import file_name
 from models import db
 from models.batches import Batch, Item
 from models.db import Session
 from models.errors import Invalid
 from models.jobs import Job
-from models.services import again, batches, lineup, stops
+from models.services import again, artifacts, batches, lineup, stops
 from models.services.batches import NewBatch
 from models.services.listing import BatchFilter, list_batches
 from models.services.pages import read_cursor, write_cursor
@@ -36,12 +42,14 @@ from schemas.generations import (
     BatchStatusSchema,
 )
 from schemas.jobs import ItemListSchema, ItemQuery
+from schemas.results import DownloadQuery, ResultLineSchema
 from schemas.usage import BatchEstimateSchema, OpenedBatchSchema
 from tasks.quote import quote
 
 blueprint = Blueprint("batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk.")
 
 ITEMS_SHOWN = 100
+JSON_LINES, ZIP = "application/x-ndjson", "application/zip"
 
 
 @blueprint.post("")
@@ -117,6 +125,34 @@ def list_items(query: dict[str, Any], batch_id: str) -> Any:
         return page_of("items", show_items(session, shown), ask, total, next_cursor, exact=True)
 
 
+@blueprint.get("/<batch_id>/results")
+@blueprint.response(200, ResultLineSchema, content_type=JSON_LINES)
+def results(batch_id: str) -> Any:
+    """Take all that a batch has made: JSON Lines, one object of this shape for each item, in order.
+
+    Streamed, and so of any number of items. Each is as it is when its line is written; of a batch that still runs, the
+    items that are not completed have no `result` yet.
+    """
+    with db.transaction() as session:
+        batches.find_batch(session, g.owner_id, batch_id)
+    return stream(write_lines(g.owner_id, batch_id), JSON_LINES, f"{batch_id}.jsonl")
+
+
+@blueprint.get("/<batch_id>/download")
+@blueprint.arguments(DownloadQuery, location="query")
+@blueprint.response(200, BINARY, content_type=ZIP)
+def download(query: dict[str, Any], batch_id: str) -> Any:
+    """Download the files of a batch as one ZIP: all of them, or those of some formats.
+
+    With several formats, each has a folder. `manifest.json` tells for each item its files with their SHA-256, or why it
+    has none. Of a batch that still runs, what there is so far; 409 `BATCH_HAS_NO_FILES` when that is nothing.
+    """
+    with db.transaction() as session:
+        batch = batches.find_batch(session, g.owner_id, batch_id)
+        formats = artifacts.formats_to_pack(session, batch_id, query["format"])
+    return stream(pack(g.owner_id, batch, formats), ZIP, f"{name_archive(batch)}.zip")
+
+
 @blueprint.get("/<batch_id>/lint")
 @blueprint.response(200, BatchLintSchema)
 def lint(batch_id: str) -> Any:
@@ -159,6 +195,11 @@ def delete(batch_id: str) -> None:
         again.delete_batch(session, g.owner_id, batch_id)
 
 
+def name_archive(batch: Batch) -> str:
+    """Return what a batch's ZIP is called, without its ending: by the batch's name, if it has one."""
+    return file_name("{batch_id}", {"batch_id": batch.name or batch.id})
+
+
 def position_of(cursor: str | None) -> int:
     """Return the place in the batch that a cursor means."""
     place = read_cursor(cursor) if cursor else "0"
@@ -174,7 +215,7 @@ def show_accepted(batch: Batch) -> dict[str, Any]:
         "status": batch.status,
         "total_items": batch.total,
         "status_url": links.batch(batch.id),
-        "items_url": links.items(batch.id),
+        **links.of_batch(batch.id),
         "created_at": batch.created_at,
     }
 
@@ -191,26 +232,11 @@ def show_batch(batch: Batch) -> dict[str, Any]:
         **{name: getattr(batch, name) for name in ("created_at", "started_at", "finished_at")},
         "batch_id": batch.id,
         "progress": {"total": batch.total, **counts, "percent": round(100 * ended / max(batch.total, 1), 1)},
-        "items_url": links.items(batch.id),
+        **links.of_batch(batch.id),
     }
 
 
 def show_items(session: Session, rows: Sequence[tuple[Item, Job]]) -> list[dict[str, Any]]:
     """Return items with the links to what their jobs have made."""
     formats = batches.artifact_formats(session, [job.id for _, job in rows if job.status == Status.COMPLETED])
-    return [
-        {
-            "item_id": f"item_{item.position}",
-            "position": item.position,
-            "profile_id": job.profile_id,
-            "status": job.status,
-            "progress": job.progress,
-            "job_id": job.id,
-            "status_url": links.job(job.id),
-            "result_url": links.result(job.id) if job.status == Status.COMPLETED else None,
-            "downloads": links.downloads(job.id, formats.get(job.id, [])),
-            "error": job.error,
-            "metadata": item.info,
-        }
-        for item, job in rows
-    ]
+    return [show_item(item, job, formats.get(job.id, [])) for item, job in rows]

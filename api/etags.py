@@ -32,6 +32,7 @@ def tag_answer(response: Response) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     if request.if_none_match.contains_weak(digest):
         response.status_code = 304
+        response.set_data(b"")
     return response
 
 

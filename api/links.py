@@ -12,9 +12,10 @@ def batch(batch_id: str) -> str:
     return f"{PREFIX}/batch-generations/{batch_id}"
 
 
-def items(batch_id: str) -> str:
-    """Return the path of a batch's items."""
-    return f"{batch(batch_id)}/items"
+def of_batch(batch_id: str) -> dict[str, str]:
+    """Return where to go from a batch, by the names of the wire."""
+    parts = {"items_url": "items", "events_url": "events", "results_url": "results", "download_url": "download"}
+    return {name: f"{batch(batch_id)}/{part}" for name, part in parts.items()}
 
 
 def job(job_id: str) -> str:

@@ -1,14 +1,18 @@
-"""What a finished job made, put together for the wire."""
+"""What a finished job made, and all the jobs of a batch, put together for the wire."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from api import links
+from api.items import show_item
 from api.lint import judge
 from api.shapes import show_book
+from api.streams import read_some
 from cards.card import Card
 from cards.lint import score
 from cards.loss import losses
@@ -20,7 +24,11 @@ from models.db import Session
 from models.jobs import Job
 from models.services import artifacts, books, calls, characters, jobs
 from models.services.calls import Totals
+from models.services.harvest import Reaped, reap
 from models.services.jobs import Origin
+from schemas.results import ResultLineSchema
+
+ITEMS_READ = 20  # at one time, each with its card and book
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,31 @@ def show_made(made: Made) -> dict[str, Any]:
         "usage": vars(made.usage),
         "artifacts": [show_file(made.job_id, file) | show_losses(made, file.format) for file in made.files],
     }
+
+
+def write_lines(owner_id: str, batch_id: str) -> Iterator[bytes]:
+    """Yield each item of a batch with what it has made, in order, as a line of JSON."""
+    schema, after = ResultLineSchema(), 0
+    while rows := read_some(partial(reap, owner_id=owner_id, batch_id=batch_id, after=after, most=ITEMS_READ)):
+        for row in rows:
+            yield json.dumps(schema.dump(show_reaped(row)), ensure_ascii=False).encode() + b"\n"
+        after = rows[-1].item.position
+
+
+def show_reaped(row: Reaped) -> dict[str, Any]:
+    """Return an item of a batch with what it has made."""
+    made = (
+        {
+            "character_id": row.character_id,
+            "name": row.card.name,
+            "card": to_v3(row.card),
+            "score": row.score,
+            "usage": vars(row.usage),
+        }
+        if row.card
+        else None
+    )
+    return {**show_item(row.item, row.job, [file.format for file in row.files]), "result": made}
 
 
 def show_losses(made: Made, format_name: str) -> dict[str, Any]:

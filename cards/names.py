@@ -112,17 +112,28 @@ def _size(text: str) -> int:
 
 def unique(names: Iterable[str]) -> list[str]:
     """The names in order, later ones of the same letters (any case) with " (2)", " (3)", within 120 bytes."""
-    taken: set[str] = set()
-    result: list[str] = []
-    for name in names:
-        candidate, number = name, 1
-        while _folded(candidate) in taken:
+    folder = Folder()
+    return [folder.add(name) for name in names]
+
+
+class Folder:
+    """The names that one folder has so far."""
+
+    def __init__(self, *names: str) -> None:
+        self._taken = {_folded(name) for name in names}
+        self._last: dict[str, int] = {}
+
+    def add(self, stem: str, ending: str = "") -> str:
+        """The name of one more file: ``stem`` and ``ending``; where that is there already, with a number between."""
+        candidate, number = stem, self._last.get(_folded(stem + ending), 1)
+        while _folded(candidate + ending) in self._taken:
             number += 1
-            suffix = f" ({number})"
-            candidate = cut(name, MAX_BYTES - len(suffix)).rstrip(" .") + suffix
-        taken.add(_folded(candidate))
-        result.append(candidate)
-    return result
+            mark = f" ({number})"
+            candidate = cut(stem, MAX_BYTES - len(mark)).rstrip(" .") + mark
+        if number > 1:
+            self._last[_folded(stem + ending)] = number
+        self._taken.add(_folded(candidate + ending))
+        return candidate + ending
 
 
 def _folded(name: str) -> str:

@@ -182,6 +182,9 @@ class AcceptedBatchSchema(Schema):
     total_items = fields.Integer()
     status_url = fields.String()
     items_url = fields.String()
+    events_url = fields.String(metadata={"description": "What happens, as server-sent events."})
+    results_url = fields.String(metadata={"description": "What each item has made, as JSON Lines."})
+    download_url = fields.String(metadata={"description": "All files as one ZIP."})
     created_at = Moment()
 
 
@@ -228,6 +231,9 @@ class BatchStatusSchema(Schema):
     callback_url = fields.String(allow_none=True, metadata={"description": "Is told when the batch has ended."})
     progress = fields.Nested(ProgressSchema)
     items_url = fields.String()
+    events_url = fields.String(metadata={"description": "What happens, as server-sent events."})
+    results_url = fields.String(metadata={"description": "What each item has made, as JSON Lines."})
+    download_url = fields.String(metadata={"description": "All files as one ZIP."})
     created_at = Moment()
     started_at = Moment(allow_none=True)
     finished_at = Moment(allow_none=True)

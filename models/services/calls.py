@@ -185,9 +185,15 @@ def list_faults(session: Session, job_id: str, key: str) -> list[dict[str, Any]]
 
 def job_totals(session: Session, job_id: str) -> Totals:
     """Add up a job's calls."""
+    return totals(session, [job_id])[job_id]
+
+
+def totals(session: Session, job_ids: Sequence[str]) -> dict[str, Totals]:
+    """Add up the calls of each of these jobs."""
     wasted = (Call.status == FAULTED) | Call.discarded
-    rows: Sequence[Any] = session.execute(
+    rows = session.execute(
         select(
+            Call.job_id,
             Call.model,
             func.count().label("calls"),
             func.sum(Call.prompt_tokens + Call.completion_tokens).label("tokens"),
@@ -196,21 +202,28 @@ def job_totals(session: Session, job_id: str) -> Totals:
             func.sum(Call.cost_usd).label("cost"),
             func.coalesce(func.sum(Call.cost_usd).filter(wasted), 0).label("wasted"),
         )
-        .where(Call.job_id == job_id)
-        .group_by(Call.model)
+        .where(Call.job_id.in_(job_ids))
+        .group_by(Call.job_id, Call.model)
         .order_by(Call.model)
     ).all()
+    by_job: dict[str, list[Any]] = {job_id: [] for job_id in job_ids}
+    for row in rows:
+        by_job[row.job_id].append(row)
+    return {job_id: _totals_of(found) for job_id, found in by_job.items()}
+
+
+def _totals_of(rows: Sequence[Any]) -> Totals:
+    summed = ("tokens", "prompt_tokens", "completion_tokens", "cost")
     return Totals(
         calls=sum(row.calls for row in rows),
         cost_usd=sum((row.cost for row in rows), Decimal(0)),
         wasted_usd=sum((row.wasted for row in rows), Decimal(0)),
-        by_model={
-            row.model: {
-                "tokens": row.tokens,
-                "prompt_tokens": row.prompt_tokens,
-                "completion_tokens": row.completion_tokens,
-                "cost": row.cost,
-            }
-            for row in rows
-        },
+        by_model={row.model: {name: getattr(row, name) for name in summed} for row in rows},
     )
+
+
+def list_calls(session: Session, job_id: str, *, responses: bool = False) -> Sequence[Call]:
+    """Return the calls of a job in their order; with ``responses`` also what was answered."""
+    options = [undefer(Call.response)] if responses else []
+    query = select(Call).where(Call.job_id == job_id).options(*options)
+    return session.scalars(query.order_by(Call.started_at, Call.id)).all()

@@ -43,7 +43,7 @@ def line_up(session: Session, batch: Batch) -> Lineup:
     rows = session.scalars(
         select(Character).where(Character.id.in_(places)).options(undefer(Character.card), undefer(Character.wrapper))
     ).all()
-    held = _books(session, [row.id for row in rows])
+    held = books_of(session, [row.id for row in rows])
     found = [(places[row.id], replace(characters.bare_card(row), book=held.get(row.id))) for row in rows]
     outcomes = [
         Outcome(
@@ -57,7 +57,7 @@ def line_up(session: Session, batch: Batch) -> Lineup:
     return Lineup(sorted(found, key=lambda one: one[0]), outcomes)
 
 
-def _books(session: Session, character_ids: Sequence[str]) -> dict[str, CardBook]:
+def books_of(session: Session, character_ids: Sequence[str]) -> dict[str, CardBook]:
     """Return the lorebooks of characters, by character."""
     rows = session.scalars(select(Book).where(Book.character_id.in_(character_ids))).all()
     entries: dict[str, list[Entry]] = {row.id: [] for row in rows}

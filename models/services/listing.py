@@ -110,6 +110,6 @@ def _called(name: Any, text: str) -> ColumnElement[bool]:
     words = WORD.findall(text)
     if not words:
         return false()
-    simple = literal_column("'simple'")
+    simple: ColumnElement[Any] = literal_column("'simple'")
     asked = func.to_tsquery(simple, " & ".join(f"{word}:*" for word in words))
     return func.to_tsvector(simple, name).op("@@", is_comparison=True)(asked)
