@@ -33,7 +33,7 @@ from cardforge_client.errors import (
 from cardforge_client.events import Event, Events
 from cardforge_client.files import Download
 from cardforge_client.pages import Page, Rows
-from cardforge_client.webhooks import verify_webhook
+from cardforge_client.signatures import verify_webhook
 
 __all__ = [
     "ApiError",

@@ -133,6 +133,7 @@ class BatchFilter(PageQuery, total=False):
     name: str
     created_after: datetime | str
     created_before: datetime | str
+    sort: str
 
 
 class ItemFilter(PageQuery, total=False):

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict, Unpack, cast
 
 from cardforge_client.files import Download
-from cardforge_client.noun import Noun, route
+from cardforge_client.noun import Noun, match, route
 from cardforge_client.pages import PageQuery, Rows
 from cardforge_client.shapes import Lint, given
+from cardforge_client.transport import Ask
 
 
 class EntryMetadata(TypedDict):
@@ -127,6 +128,7 @@ class BookFilter(PageQuery, total=False):
     tags: Sequence[str]
     character_id: str
     standalone: bool
+    sort: str
 
 
 class EntryFilter(PageQuery, total=False):
@@ -168,9 +170,13 @@ class Books(Noun):
         """Read an entry."""
         return cast("Entry", self._get(route("/character-books/{}/entries/{}", book_id, entry_id)))
 
-    def add_entry(self, book_id: str, entry: Mapping[str, Any], *, version: int | None) -> Entry:
+    def add_entry(
+        self, book_id: str, entry: Mapping[str, Any], *, version: int | None, idempotency_key: str | None = None
+    ) -> Entry:
         """Add an entry at the end of a lorebook. Raises `StaleVersion`."""
-        return cast("Entry", self._edit("POST", route("/character-books/{}/entries", book_id), version, entry))
+        headers = match(version)
+        ask = Ask("POST", route("/character-books/{}/entries", book_id), json=entry, headers=headers)
+        return cast("Entry", self._transport.post_once(ask, idempotency_key))
 
     def replace_entry(self, book_id: str, entry_id: str, entry: Mapping[str, Any], *, version: int | None) -> Entry:
         """Write an entry. Raises `StaleVersion`."""

@@ -105,6 +105,7 @@ class CharacterFilter(PageQuery, total=False):
     tags: Sequence[str]
     favorite: bool
     archived: Literal["false", "true", "any"] | bool
+    sort: str
 
 
 class Characters(Noun):
@@ -149,9 +150,13 @@ class Characters(Noun):
         """Delete a character for good, with its lorebook."""
         self._do("DELETE", route("/characters/{}", character_id), query={"purge": True})
 
-    def favorite(self, character_id: str, on: bool = True) -> None:
-        """Mark a character as a favourite, or no longer."""
-        self._do("PUT" if on else "DELETE", route("/characters/{}/favorite", character_id))
+    def favorite(self, character_id: str) -> None:
+        """Make a character a favourite."""
+        self._do("PUT", route("/characters/{}/favorite", character_id))
+
+    def unfavorite(self, character_id: str) -> None:
+        """Take a character out of the favourites."""
+        self._do("DELETE", route("/characters/{}/favorite", character_id))
 
     def import_files(
         self,

@@ -17,6 +17,7 @@ from cardforge_client.service import Health, Option, Service
 from cardforge_client.transport import PAUSES, Transport
 from cardforge_client.usage import Models, UsageOf
 from cardforge_client.validation import Validation
+from cardforge_client.webhooks import Webhooks
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60.0
@@ -57,6 +58,7 @@ class Cardforge:
         self.usage = UsageOf(self._transport)
         self.models = Models(self._transport)
         self.keys = Keys(self._transport)
+        self.webhooks = Webhooks(self._transport)
 
     def options(self) -> list[Option]:
         """The catalogue of all generation options: name, group, type, range, default, what it does."""

@@ -137,6 +137,7 @@ class JobFilter(PageQuery, total=False):
     created_after: datetime | str
     created_before: datetime | str
     q: str
+    sort: str
 
 
 class Jobs(Noun):

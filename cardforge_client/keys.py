@@ -8,7 +8,6 @@ from typing import Literal, TypedDict, cast
 
 from cardforge_client.noun import Noun, route
 from cardforge_client.shapes import given
-from cardforge_client.transport import Ask
 
 Scope = Literal["read", "write", "admin"]
 
@@ -55,13 +54,17 @@ class Keys(Noun):
         made = cast("NewKey", self._start(route("/keys"), body, idempotency_key))
         return made if made["key"] or idempotency_key else self.rotate(made["key_id"])
 
-    def rotate(self, key_id: str, *, grace_seconds: int | None = None) -> NewKey:
-        """Give a key a new secret; the old one is good for ``grace_seconds`` as well (0 if None).
+    def get(self, key_id: str) -> Key:
+        """See one key, without its secret."""
+        return cast("Key", self._get(route("/keys/{}", key_id)))
 
-        Sent once: a second try would end the secret that the first has made.
-        """
-        body = given(grace_seconds=grace_seconds)
-        return cast("NewKey", self._transport.json(Ask("POST", route("/keys/{}/rotate", key_id), json=body)))
+    def rotate(self, key_id: str, *, grace_seconds: int | None = None, idempotency_key: str | None = None) -> NewKey:
+        """Give a key a new secret; the old one is good for ``grace_seconds`` as well (0 if None)."""
+        body, path = given(grace_seconds=grace_seconds), route("/keys/{}/rotate", key_id)
+        made = cast("NewKey", self._start(path, body, idempotency_key))
+        if made["key"] or idempotency_key:
+            return made
+        return cast("NewKey", self._start(path, body, None))  # the answer was lost on the way, and the secret with it
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key: it is refused from the next request on."""

@@ -33,9 +33,13 @@ class Noun:
 
     def _edit(self, method: str, path: str, version: int | None, body: Any = None, **more: Any) -> Json:
         """A change of one version of something; None: of whatever version it has. Sent once: see `StaleVersion`."""
-        match = {"If-Match": "*" if version is None else f'"v{version}"'}
-        headers = {**match, **more.pop("headers", {})}
+        headers = {**match(version), **more.pop("headers", {})}
         return self._transport.json(Ask(method, path, json=body, headers=headers, **more))
+
+
+def match(version: int | None) -> dict[str, str]:
+    """Return the header that says which version an edit is of; None: of any."""
+    return {"If-Match": "*" if version is None else f'"v{version}"'}
 
 
 def route(template: str, *ids: str) -> str:

@@ -19,7 +19,6 @@ class PageQuery(TypedDict, total=False):
     limit: int
     offset: int
     cursor: str
-    sort: str
 
 
 class Page(Generic[T]):

@@ -1,63 +1,77 @@
-"""Webhooks: whether a message to a `callback_url` is really from Cardforge. Signed by Standard Webhooks."""
+"""Webhooks: what was sent to a `callback_url`, how that went, and what it is signed with."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import json
-import time
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack, cast
 
-from cardforge_client.errors import InvalidSignature
-
-TOLERANCE = 300.0  # seconds that a message may be old, or our clock be wrong
+from cardforge_client.noun import Noun, route
+from cardforge_client.pages import PageQuery, Rows
 
 
-def verify_webhook(
-    secret: str,
-    headers: Mapping[str, str],
-    body: bytes | str,
-    *,
-    tolerance: float = TOLERANCE,
-    now: float | None = None,
-) -> dict[str, Any]:
-    """Return the message in ``body``, checked; raises `InvalidSignature`.
+class Delivery(TypedDict):
+    """One message to a `callback_url`; ``delivery_id`` is its webhook-id, the same at every try."""
 
-    ``secret`` is ``whsec_...``; ``headers`` those of the request, in any case of letters; ``body`` the raw bytes,
-    before anything has read them as JSON. A message may come more than once: its ``webhook-id`` header stays the same.
-    """
-    content = body.encode() if isinstance(body, str) else bytes(body)
-    named = {name.lower(): value for name, value in headers.items()}
-    message_id, stamp, signatures = (named.get(f"webhook-{part}", "") for part in ("id", "timestamp", "signature"))
-    if not (message_id and stamp and signatures):
-        raise InvalidSignature("The headers webhook-id, webhook-timestamp and webhook-signature are not all there.")
-    expected = sign(secret, message_id, stamp, content)
-    given = [value for version, _, value in (each.partition(",") for each in signatures.split()) if version == "v1"]
-    if not any(hmac.compare_digest(expected.encode(), value.encode()) for value in given):
-        raise InvalidSignature("The signature does not fit: another secret, or the body is not what was sent.")
-    check_age(stamp, tolerance, time.time() if now is None else now)
-    message = json.loads(content)
-    return message if isinstance(message, dict) else {"data": message}
+    delivery_id: str
+    event: str
+    batch_id: str | None
+    job_id: str | None
+    url: str
+    status: Literal["waiting", "delivered", "failed"]
+    attempts: int
+    next_try_at: str | None
+    last_status: int | None
+    last_error: str | None
+    created_at: str
+    delivered_at: str | None
 
 
-def sign(secret: str, message_id: str, stamp: str, body: bytes) -> str:
-    """Return the base64 of HMAC-SHA256 over ``id.timestamp.body``."""
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidSignature("The secret is none: it is whsec_ and base64.") from None
-    signed = f"{message_id}.{stamp}.".encode() + body
-    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+class Try(TypedDict):
+    """One try of a delivery; ``status`` of the answer, None if there was none."""
+
+    at: str
+    status: int | None
+    error: str | None
+    milliseconds: int
 
 
-def check_age(stamp: str, tolerance: float, now: float) -> None:
-    """Raise `InvalidSignature` for a message that is too old, or from the future: somebody sends a copy of it."""
-    try:
-        sent = float(stamp)
-    except ValueError:
-        raise InvalidSignature("webhook-timestamp is not a number of seconds.") from None
-    if not abs(now - sent) <= tolerance:
-        raise InvalidSignature(f"The message is {abs(now - sent):.0f} s off; at most {tolerance:.0f} s are taken.")
+class DeliveryInFull(Delivery):
+    """One message with all that is sent (``body``: type, timestamp, data) and its tries, oldest first."""
+
+    body: dict[str, Any]
+    tries: list[Try]
+
+
+class Secret(TypedDict):
+    """What webhooks are signed with: give ``secret`` to `verify_webhook`."""
+
+    secret: str
+    previous_secret: str | None
+
+
+class DeliveryFilter(PageQuery, total=False):
+    """Which deliveries to list."""
+
+    batch_id: str
+    job_id: str
+    status: Literal["waiting", "delivered", "failed"]
+
+
+class Webhooks(Noun):
+    """What is told to a `callback_url`."""
+
+    def list(self, **query: Unpack[DeliveryFilter]) -> Rows[Delivery]:
+        """List webhooks, newest first."""
+        return Rows(self._transport, route("/webhook-deliveries"), "deliveries", query)
+
+    def get(self, delivery_id: str) -> DeliveryInFull:
+        """See what one webhook says, and how each try went."""
+        return cast("DeliveryInFull", self._get(route("/webhook-deliveries/{}", delivery_id)))
+
+    def redeliver(self, delivery_id: str, *, idempotency_key: str | None = None) -> Delivery:
+        """Send one webhook again, now, whether it has arrived or not."""
+        path = route("/webhook-deliveries/{}/redeliver", delivery_id)
+        return cast("Delivery", self._start(path, None, idempotency_key))
+
+    def secret(self) -> Secret:
+        """See what webhooks are signed with (needs a key with the scope `admin`)."""
+        return cast("Secret", self._get(route("/user/webhook-secret")))

@@ -189,7 +189,10 @@ def favorite(character_ids: tuple[str, ...], undo: bool) -> None:
     """Mark characters as favourites."""
     forge = connect()
     for character_id in character_ids:
-        forge.characters.favorite(character_id, not undo)
+        if undo:
+            forge.characters.unfavorite(character_id)
+        else:
+            forge.characters.favorite(character_id)
 
 
 @characters.command("delete")

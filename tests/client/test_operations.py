@@ -15,7 +15,20 @@ from cardforge_client import Cardforge, Download, Events, Rows
 from cardforge_client.noun import Noun
 from tests.client.server import Answer, Request, Script, events, say
 
-NOUNS = ("batches", "items", "jobs", "logs", "characters", "books", "entries", "profiles", "versions", "models", "keys")
+NOUNS = (
+    "batches",
+    "items",
+    "jobs",
+    "logs",
+    "characters",
+    "books",
+    "entries",
+    "profiles",
+    "versions",
+    "models",
+    "keys",
+    "deliveries",
+)
 ANSWER = {noun: [] for noun in NOUNS} | {
     "options": [],
     "results": [{}],
