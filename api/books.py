@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from api import links
 from api.auth import needs
 from api.etags import expected_version, with_etag
-from api.files import send
+from api.files import BINARY, send
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.lint import show_lint
@@ -223,7 +223,7 @@ def lint(book_id: str) -> Any:
 
 
 @blueprint.get("/<book_id>/download/<format_name>")
-@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/json")
+@blueprint.response(200, BINARY, content_type="application/json")
 def download(book_id: str, format_name: str) -> Response:
     """Download a lorebook as a file."""
     try:

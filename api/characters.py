@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from api import imports, intake
 from api.etags import expected_version, wanted_version, with_etag
-from api.files import BINARY, body, send
+from api.files import BINARY, body, media, send
 from api.idempotency import Answer, answer_once
 from api.jobs import accept
 from api.json import Blueprint, Parser
@@ -196,7 +196,8 @@ def _still_there(session: db.Session, profile_id: str | None) -> str | None:
 
 
 @blueprint.get("/<character_id>/download/<format_name>")
-@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+@blueprint.response(200, BINARY, content_type="application/json")
+@blueprint.doc(responses=media(*(format_.media_type for format_ in FORMATS.values())))
 def download(character_id: str, format_name: str) -> Response:
     """Download a character as a file, rendered from what it is now."""
     try:
@@ -204,8 +205,8 @@ def download(character_id: str, format_name: str) -> Response:
         with db.transaction() as session:
             character = characters.find_character(session, g.owner_id, character_id=character_id)
             card = characters.load_card(session, character)
-            media = characters.load_media(session, character, files=format_.pictured)
-        content = render(card, format_name, media)
+            files = characters.load_media(session, character, files=format_.pictured)
+        content = render(card, format_name, files)
     except CardError as error:
         if format_name not in FORMATS:
             raise NotFound("format", format_name, str(error)) from error
@@ -229,15 +230,15 @@ def show_losses(query: dict[str, Any], character_id: str, format_name: str) -> A
 
 
 @blueprint.get("/<character_id>/portrait")
-@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
+@blueprint.response(200, BINARY, content_type="image/png")
 def portrait(character_id: str) -> Response:
     """See a character's portrait."""
     with db.transaction() as session:
         character = characters.find_character(session, g.owner_id, character_id=character_id)
         card = characters.load_card(session, character)
-        media = characters.load_media(session, character, files=False)
+        files = characters.load_media(session, character, files=False)
     stem = file_name("{character_name}", {"character_name": card.name})
-    return send(picture(card, media), f"{stem}.png", "image/png", inline=True)
+    return send(picture(card, files), f"{stem}.png", "image/png", inline=True)
 
 
 @blueprint.put("/<character_id>/portrait")

@@ -22,6 +22,11 @@ def body(*, pictures: bool = False, **parts: Any) -> dict[str, Any]:
     return {"required": True, "content": content}
 
 
+def media(*types: str) -> dict[str, Any]:
+    """Return the documentation of an answer that is a file of one of these types."""
+    return {"200": {"content": {name: {"schema": BINARY} for name in types}}}
+
+
 def send(content: bytes, name: str, media_type: str, *, sha256: str | None = None, inline: bool = False) -> Response:
     """Return a file for download (``inline``: to be shown), or 304 when the caller has it already."""
     response = send_file(

@@ -64,7 +64,7 @@ def _refuse_unstorable(value: Any, path: str, depth: int) -> None:
     if isinstance(value, str) and UNSTORABLE.search(value):
         raise Invalid(
             "The body holds characters that cannot be stored.",
-            details={path: ["Holds NUL or half of a surrogate pair: take it out."]},
+            details={UNSTORABLE.sub("\ufffd", path): ["Holds NUL or half of a surrogate pair: take it out."]},
         )
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, part in pairs:

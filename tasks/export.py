@@ -14,7 +14,6 @@ from cards.formats import FORMATS, render, suffix
 from cards.media import picture
 from cards.names import file_name
 from models import db
-from models.characters import Character
 from models.db import Session
 from models.services import artifacts, batches, calls, characters
 from models.services.artifacts import File
@@ -74,11 +73,14 @@ def priced(card: Card, cost: Decimal) -> Card:
 
 
 def save(session: Session, work: Work, exported: Exported) -> Mapping[str, Any]:
-    """Store files and picture; the checkpoint lists them."""
-    character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
-    characters.write_card(character, exported.card)
-    character.version = Character.version + 1
-    character.portrait = exported.portrait
+    """Store files and picture; the checkpoint lists them. What was edited while they were rendered stays."""
+    owner_id, job_id = work.claim.owner_id, work.claim.job_id
+    character = characters.find_character(session, owner_id, job_id=job_id)
+    character = characters.touch(session, owner_id, character.id, None)
+    card = characters.bare_card(character)
+    made = {"cardforge": exported.card.extensions["cardforge"]}
+    characters.write_card(character, replace(card, extensions={**card.extensions, **made}))
+    character.portrait = character.portrait or exported.portrait
     character.portrait_style = work.option("portrait_style") or character.portrait_style
     artifacts.save_files(session, work.claim.job_id, exported.files)
     return {"files": {file.format: file.filename for file in exported.files}}

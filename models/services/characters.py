@@ -132,7 +132,9 @@ def find_character(
     written = select(Step.output["character_id"].astext).where(Step.job_id == job_id, Step.index == 0).scalar_subquery()
     by_job = or_(Character.id == written, Character.job_id == job_id)
     matches = by_job if character_id is None else Character.id == character_id
-    character = session.scalar(_whole().where(matches, Character.owner_id == owner_id))
+    # Populated anew: who has just locked a row by touching it wants it as it is now.
+    query = _whole().where(matches, Character.owner_id == owner_id).execution_options(populate_existing=True)
+    character = session.scalar(query)
     if character is None:
         gone = None if character_id else "The character that this job made is not here any more."
         raise NotFound("character", character_id or f"of {job_id}", gone)

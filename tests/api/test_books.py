@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 ANY = {"If-Match": "*"}
+BOOKS = "/api/v2/character-books"
 
 
 def entry(name: str, content: str, *keys: str, **more: Any) -> dict[str, Any]:
@@ -179,6 +181,98 @@ def test_a_book_is_read_while_it_is_edited(app: Flask, key: str, client: FlaskCl
         codes.append(client.post(f"{path}/simulate", json={"messages": ["the ferry"]}).status_code)
     thread.join()
     assert set(codes) == {200}
+
+
+def test_a_book_of_its_own_is_made_with_its_entries(client: FlaskClient, database: Any) -> None:
+    body = {"name": "Harbour", "tags": ["noir"], "entries": [{"content": "Salt is taxed.", "keywords": ["salt"]}]}
+    key = {"Idempotency-Key": "one"}
+    made = client.post(BOOKS, json=body, headers=key)
+    assert (made.status_code, made.headers["ETag"], made.json["character_id"]) == (201, '"v1"', None)
+    there = made.headers["Location"]
+    assert there == f"{BOOKS}/{made.json['id']}"
+    assert client.get(there).json == made.json
+    assert made.json["metadata"]["total_entries"] == 1
+    again = client.post(BOOKS, json=body, headers=key)
+    assert (again.status_code, again.json, again.headers["Idempotency-Replayed"]) == (201, made.json, "true")
+    assert client.get(BOOKS).json["total"] == 1
+    assert client.post(BOOKS, json={"name": "Empty"}).json["entries"] == []
+    assert client.get(f"{there}/download/worldinfo").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": " "}, "name"),
+        ({"name": "x", "character_id": "char_1"}, "character_id"),
+        ({"name": "x", "entries": [{"id": "entry_1", "content": "x"}]}, "entries.0.id"),
+        ({"name": "x", "entries": [{"content": "x" * 200_001}]}, "entries.0.content"),
+        ({"name": "x", "token_budget": -1}, "token_budget"),
+    ],
+)
+def test_a_bad_book_is_refused_by_field(client: FlaskClient, database: Any, body: Any, field: str) -> None:
+    answer = client.post(BOOKS, json=body)
+    assert (answer.status_code, list(answer.json["details"])) == (422, [field])
+
+
+def test_an_entry_is_added_once_with_a_key(client: FlaskClient, path: str) -> None:
+    body = {"content": "Gulls.", "keywords": ["gull"]}
+    headers = {"If-Match": '"v1"', "Idempotency-Key": "one"}
+    first, again = (client.post(f"{path}/entries", json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, first.headers["ETag"]) == (201, '"v2"')
+    assert (again.status_code, again.json) == (201, first.json)  # though the version that it names is an old one now
+    assert again.headers["Location"] == first.headers["Location"]
+    assert client.get(path).json["metadata"]["total_entries"] == 5
+
+
+def test_of_eight_edits_of_one_version_one_wins(app: Flask, key: str, client: FlaskClient, path: str) -> None:
+    def write(number: int) -> int:
+        headers = {"If-Match": '"v1"', "Authorization": f"Bearer {key}"}
+        with app.test_client() as mine:
+            return mine.put(path, json={"name": f"Book {number}"}, headers=headers).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(write, range(8))) == [200, *[412] * 7]
+    assert client.get(path).json["version"] == 2
+
+
+def test_books_are_filtered_and_sorted(client: FlaskClient, path: str) -> None:
+    for name, tags in (("ada", ["noir"]), ("Bea", ["noir", "salt"])):
+        assert client.post(BOOKS, json={"name": name, "tags": tags}).status_code == 201
+    card = {"spec": "chara_card_v2", "data": {"name": "Ines", "first_mes": "x", "character_book": BOOK | {"name": "C"}}}
+    character = client.post("/api/v2/characters/import", json=card).json["results"][0]["character_id"]
+
+    def names(**query: Any) -> list[str]:
+        return [book["name"] for book in client.get(BOOKS, query_string=query).json["books"]]
+
+    assert names() == ["C", "Bea", "ada", "Harbour lore"]
+    assert names(sort="name") == ["ada", "Bea", "C", "Harbour lore"]
+    assert names(sort="-updated_at") == names()
+    assert names(tags="noir", sort="created_at") == ["ada", "Bea"]
+    assert names(tags=["noir", "salt"]) == ["Bea"]
+    assert names(q="salt") == ["Bea"]
+    assert names(standalone="false") == names(character_id=character) == ["C"]
+    assert names(standalone="true", sort="name") == ["ada", "Bea", "Harbour lore"]
+    assert client.get(BOOKS, query_string={"colour": "red"}).status_code == 422
+
+
+@pytest.mark.parametrize("way", ["cursor", "offset"])
+def test_entries_are_paged_in_their_order_and_filtered(client: FlaskClient, path: str, way: str) -> None:
+    seen: list[str] = []
+    query: dict[str, Any] = {"limit": 3}
+    while True:
+        page = client.get(f"{path}/entries", query_string=query).json
+        seen += [each["name"] for each in page["entries"]]
+        if page["next_cursor"] is None:
+            break
+        query |= {"cursor": page["next_cursor"]} if way == "cursor" else {"offset": len(seen)}
+    assert seen == ["Ferry", "Ribeira", "Salt", "東京"]
+    assert page["total"] == 4
+
+    def names(**query: Any) -> list[str]:
+        return [each["name"] for each in client.get(f"{path}/entries", query_string=query).json["entries"]]
+
+    assert (names(constant="true"), names(enabled="false"), names(category="x")) == (["Salt"], ["東京"], [])
 
 
 def test_a_role_is_nobodys_name(client: FlaskClient) -> None:

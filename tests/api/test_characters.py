@@ -172,6 +172,24 @@ def test_what_is_no_picture_is_refused(client: FlaskClient) -> None:
     assert client.put(path, json={"style": "crayon"}, headers=ANY).status_code == 422
 
 
+def test_a_hostile_picture_is_refused_and_changes_nothing(client: FlaskClient) -> None:
+    path = f"/api/v2/characters/{imported(client)['character_id']}"
+    png = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(png, "PNG")  # 110 kB that would take 3.6 GB as RGBA
+    bomb, cut = png.getvalue(), render(read_file(json.dumps(CARD).encode()).card, "tavernai", MEDIA)[:200]
+    for content in (bomb, cut, b"", b"%PDF-1.7", b"GIF89a" + bytes(20)):
+        answer = client.put(f"{path}/portrait", data=content, content_type="image/png", headers=ANY)
+        assert (answer.status_code, answer.json["error"]) == (422, "INVALID_PICTURE"), content[:10]
+        assert answer.json["details"]["portrait"][0] in answer.json["message"]
+    two = {"a": (io.BytesIO(cut), "a.png"), "b": (io.BytesIO(cut), "b.png")}
+    for form in ({}, two):
+        answer = client.put(f"{path}/portrait", data=form, content_type="multipart/form-data", headers=ANY)
+        assert (answer.status_code, answer.json["error"]) == (422, "INVALID_PICTURE")
+    huge = client.put(f"{path}/portrait", data=bytes(33 * 1024 * 1024), content_type="image/png", headers=ANY)
+    assert (huge.status_code, huge.json["error"]) == (413, "TOO_LARGE")
+    assert client.get(path).json["version"] == 2  # it was imported with a book
+
+
 def test_lint_says_what_to_mend(client: FlaskClient) -> None:
     found = client.get(f"/api/v2/characters/{imported(client)['character_id']}/lint").json
     assert found["score"]["overall"] <= 100
