@@ -26,7 +26,6 @@ from schemas.profiles import (
     ProfilePatchSchema,
     ProfileQuery,
     ProfileSchema,
-    VersionConflictSchema,
     VersionListSchema,
     VersionSchema,
 )
@@ -71,7 +70,6 @@ def read(profile_id: str) -> Any:
 @blueprint.put("/<profile_id>")
 @blueprint.arguments(ProfileBodySchema)
 @blueprint.response(200, ProfileSchema)
-@blueprint.alt_response(412, schema=VersionConflictSchema, description="Somebody has edited it since you read it.")
 def replace(body: dict[str, Any], profile_id: str) -> Any:
     """Write a profile's next version, whole; needs If-Match.
 
@@ -91,7 +89,6 @@ def replace(body: dict[str, Any], profile_id: str) -> Any:
 @blueprint.patch("/<profile_id>")
 @blueprint.arguments(ProfilePatchSchema)
 @blueprint.response(200, ProfileSchema)
-@blueprint.alt_response(412, schema=VersionConflictSchema, description="Somebody has edited it since you read it.")
 def edit(body: dict[str, Any], profile_id: str) -> Any:
     """Write a profile's next version, changed in part (JSON Merge Patch); needs If-Match.
 
@@ -110,7 +107,6 @@ def edit(body: dict[str, Any], profile_id: str) -> Any:
 
 @blueprint.delete("/<profile_id>")
 @blueprint.response(204)
-@blueprint.alt_response(412, schema=VersionConflictSchema, description="Somebody has edited it since you read it.")
 def delete(profile_id: str) -> None:
     """Delete a profile; needs If-Match.
 

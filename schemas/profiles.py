@@ -231,19 +231,6 @@ class VersionListSchema(PageSchema):
     versions = fields.List(fields.Nested(VersionSummarySchema))
 
 
-class VersionConflictSchema(Schema):
-    """The answer to an edit of a version that is no longer the newest."""
-
-    error = fields.String(metadata={"example": "PROFILE_VERSION_CONFLICT"})
-    message = fields.String()
-    current_version = fields.Integer()
-    your_version = fields.Integer()
-    updated_by = fields.String(allow_none=True)
-    updated_at = Moment()
-    details = fields.Dict(metadata={"description": "The same four again."})
-    request_id = fields.String()
-
-
 class ContextSchema(Strict):
     """What a value is for."""
 
