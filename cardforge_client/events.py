@@ -128,11 +128,11 @@ def read_stream(chunks: Iterable[bytes]) -> Iterator[dict[str, str]]:
 def read_lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield the lines of a stream of UTF-8 as they are complete."""
     rest, skip = b"", False
-    for chunk in chunks:
+    for chunk in filter(None, chunks):
         # CR at the end of a chunk is a line's end by itself; an LF that follows belongs to it.
         rest += chunk[1:] if skip and chunk.startswith(b"\n") else chunk
         skip = rest.endswith(b"\r")
         lines = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         rest = lines.pop()
         for line in lines:
-            yield line.decode("utf-8", "replace").removeprefix("\ufeff")
+            yield line.decode("utf-8", "replace")
