@@ -129,7 +129,13 @@ def list_versions(session: Session, owner_id: str, profile_id: str, ask: Ask) ->
     """Return one page of a profile's versions, newest first, also of a deleted one; raises `NotFound`."""
     find_profile(session, owner_id, profile_id, archived=True)
     query = select(ProfileVersion).where(ProfileVersion.profile_id == profile_id)
-    return fetch_page(session, query, ProfileVersion, ask, {"version": (Key(ProfileVersion.version, int),)})
+    return fetch_page(session, query, ProfileVersion, ask, {"version": (Key(ProfileVersion.version, _read_number),)})
+
+
+def _read_number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise ValueError("no version")
+    return int(text)
 
 
 def find_version(session: Session, owner_id: str, profile_id: str, version: int) -> ProfileVersion:

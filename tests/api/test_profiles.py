@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from models.profiles import ProfileVersion
 from models.services import profiles
+from models.services.pages import write_places
 from schemas.profile_rules import check_config, check_prompts, find_prompt_warnings
 from schemas.prompts import PROMPTS
 from tests.engine import jobs as work
@@ -236,6 +237,8 @@ def test_every_version_is_kept_as_it_was(client: FlaskClient) -> None:
     rest = client.get(f"{path}/versions", query_string={"limit": 3, "cursor": listed["next_cursor"]}).json
     assert ([row["version"] for row in rest["versions"]], rest["next_cursor"]) == ([1], None)
     assert client.get(f"{path}/versions?offset=3").json["versions"] == rest["versions"]
+    for place in ("99999999999", "-1", "x"):
+        assert client.get(f"{path}/versions?cursor={write_places('-version', [place])}").status_code == 422
     first = client.get(f"{path}/versions/1")
     assert (first.json["config"], first.json["prompts"]) == (BODY["config"], BODY["prompts"])
     assert first.headers["ETag"] == '"v1"'
