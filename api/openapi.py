@@ -12,7 +12,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from api import auth, traits
+from api.files import BINARY
 from api.traits import Traits
+from cards.formats import BOOK_FORMATS, FORMATS
 from schemas.codes import BY_CODE, CODES
 
 Document = dict[str, Any]
@@ -55,6 +57,12 @@ PARAMETERS: Mapping[str, Document] = {
         "schema": TEXT,
         "example": '"v3"',
     },
+}
+CONFLICT: Document = {
+    "current_version": {"type": "integer"},
+    "your_version": {"type": "integer"},
+    "updated_by": {"type": ["string", "null"], "description": "The key that it was edited with."},
+    "updated_at": {"type": "string", "format": "date-time"},
 }
 NOUNS = {"characters": "CHARACTER", "character-books": "BOOK", "profiles": "PROFILE"}
 HEALTH = {"name": "health", "description": "Is it alive, can it work, how does it do. Needs no key."}
@@ -128,20 +136,12 @@ def add_components(components: Document) -> None:
     components["parameters"] = {name: {"name": name, "in": "header", **one} for name, one in PARAMETERS.items()}
     components["parameters"]["If-Match-optional"] = {**components["parameters"]["If-Match"], "required": False}
     components["schemas"]["Error"]["required"] = ["error", "message", "details", "request_id"]
+    error = components["schemas"]["Error"]
     components["schemas"]["VersionConflict"] = {
-        "description": "What was edited is not the newest version.",
-        "allOf": [
-            {"$ref": "#/components/schemas/Error"},
-            {
-                "type": "object",
-                "required": ["current_version", "your_version", "updated_at"],
-                "properties": {
-                    "current_version": {"type": "integer"},
-                    "your_version": {"type": "integer"},
-                    "updated_at": {"type": "string", "format": "date-time"},
-                },
-            },
-        ],
+        **error,
+        "description": "What was edited is not the newest version: who edited it, and when.",
+        "required": [*error["required"], *CONFLICT],
+        "properties": error["properties"] | CONFLICT,
     }
     components["examples"] = {one.code: {"summary": one.when, "value": example_of(one.code)} for one in CODES}
     components["responses"] = {}
@@ -154,7 +154,8 @@ def example_of(code: str) -> Document:
     if one.status == 422:
         value["details"] = {"generations.3.options.temperature": ["Has to be 0 to 2."]}
     if one.status == 412:
-        value |= {"current_version": 5, "your_version": 3, "updated_at": "2026-11-25T12:00:00.000Z"}
+        value |= {"current_version": 5, "your_version": 3, "updated_by": "key_0193f0c2"}
+        value |= {"updated_at": "2026-11-25T12:00:00.000Z"}
     return value
 
 
@@ -196,10 +197,21 @@ def add_statuses(
             del answers[status]
     if is_tagged(operation, method, view) and not is_open:
         answers["304"] = {"description": "You have the newest."}
+    for answer in answers.values():
+        name_formats(answer, path)
     for status, codes in refusals(operation, path, view, is_open=is_open).items():
         if str(status) not in answers:
             answers[str(status)] = {"$ref": refer(document["components"]["responses"], status, codes)}
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def name_formats(answer: Document, path: str) -> None:
+    """Name the types of a file that has the format which the path names."""
+    content = answer.get("content", {})
+    if path.endswith("/download/{format_name}") and any(one["schema"] == BINARY for one in content.values()):
+        formats = BOOK_FORMATS if "/character-books/" in path else FORMATS
+        kinds = {format_.media_type.partition(";")[0] for format_ in formats.values()}
+        answer["content"] = {kind: {"schema": {} if kind == "application/json" else BINARY} for kind in sorted(kinds)}
 
 
 def refusals(operation: Document, path: str, view: Traits, *, is_open: bool) -> dict[int, list[str]]:

@@ -62,11 +62,11 @@ CODES = (
     Code("PRECONDITION_REQUIRED", 428, "A change came without If-Match.", "Send the ETag that reading it gave."),
     Code("QUOTA_EXCEEDED", 429, "The day's tokens or dollars are used up.", "Wait as long as Retry-After says."),
     Code("RATE_LIMITED", 429, "The key asks too often.", "Wait as long as Retry-After says; batch."),
-    Code("TOO_MANY_STREAMS", 429, "Too many streams of events are open.", "Close some, or poll."),
     Code("HEADERS_TOO_LARGE", 431, "More than 64 headers, or one of more than 8 KiB.", "Send fewer."),
     Code("INTERNAL", 500, "A fault of Cardforge's.", "Report the request id; the log has the reason."),
     Code("NOT_IMPLEMENTED", 501, "A transfer coding that is not known.", "Use chunked, or Content-Length."),
     Code("BUSY", 503, "More requests than can be worked on.", "Wait as long as Retry-After says."),
+    Code("TOO_MANY_STREAMS", 503, "Too many streams of events are open.", "Close some, or poll."),
     Code("SERVICE_UNAVAILABLE", 503, "The database or the queue is away.", "Wait as long as Retry-After says."),
 )
 BY_CODE = {code.code: code for code in CODES}
