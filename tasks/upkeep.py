@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from kombu.exceptions import OperationalError
 
 import logs
 import settings
 from models import db
 from models.services import repair
-from tasks import dispatch, prices, webhooks
+from tasks import dispatch, prices, queues, webhooks
 from tasks.celery import app
 from tasks.pipeline import KINDS
 
@@ -22,11 +24,13 @@ def upkeep() -> None:
     if waiting is None:
         return  # nothing could be sent; the next tick looks again
     with db.transaction() as session:
-        found = repair.find_stranded(session, waiting)
-    if found:
-        log.info("upkeep_sent", jobs=dispatch.send(found))
+        found = repair.find_by_kind(session, waiting)
+    repaired = {kind: len(sent) for kind, sent in found.items()}
+    if any(repaired.values()):
+        log.info("upkeep_sent", jobs=dispatch.send(itertools.chain.from_iterable(found.values())))
     if due := webhooks.send_due(waiting.webhooks):
         log.info("upkeep_webhooks", deliveries=due)
+    queues.note_upkeep(repaired | {"webhook": due})
     if days := settings.engine().retention_days:
         with db.transaction() as session:
             gone = repair.delete_old(session, days)

@@ -36,19 +36,27 @@ class Waiting:
 
 
 def find_stranded(session: Session, waiting: Waiting) -> list[Dispatch]:
-    """Return what has to be sent again. Of several upkeeps at one time, one works and the others find nothing."""
+    """Return what has to be sent again."""
+    return [dispatch for found in find_by_kind(session, waiting).values() for dispatch in found]
+
+
+def find_by_kind(session: Session, waiting: Waiting) -> dict[str, list[Dispatch]]:
+    """Return what has to be sent again, by what had become of it.
+
+    Of several upkeeps at one time, one works and the others find nothing.
+    """
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
-        return []
+        return {}
     workers.forget_silent(session)
     idempotency.delete_stale(session)
-    return [
-        *find_orphaned(session),
-        *find_suspects(session),
-        *find_dropped(session, waiting.first + waiting.later),
-        *find_starving(session),
-        *find_unclaimed(session, waiting.first),
-        *find_idle(session),
-    ]
+    return {
+        "orphaned": find_orphaned(session),
+        "suspect": find_suspects(session),
+        "dropped": find_dropped(session, waiting.first + waiting.later),
+        "starving": find_starving(session),
+        "unclaimed": find_unclaimed(session, waiting.first),
+        "idle": find_idle(session),
+    }
 
 
 def find_orphaned(session: Session) -> list[Dispatch]:
