@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from api import links
 from api.auth import needs
-from api.etags import expected_version, with_etag
+from api.etags import emptied, expected_version, with_etag
 from api.files import BINARY, send
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
@@ -96,6 +96,7 @@ def edit(body: dict[str, Any], book_id: str) -> Any:
     given = body.pop("entries", None)
     entries = None if given is None else [(entry.pop("id", None), entry_values(entry)) for entry in given]
     with db.transaction() as session:
+        books.find_book(session, g.owner_id, book_id)
         book = books.edit_book(session, g.owner_id, book_id, expected_version(), body, entries)
         counts = books.count_entries(session, [book_id])
         session.refresh(book)
@@ -108,6 +109,7 @@ def edit(body: dict[str, Any], book_id: str) -> Any:
 def delete(book_id: str) -> None:
     """Delete a lorebook with its entries; needs If-Match. A character whose book it was has none then."""
     with db.transaction() as session:
+        books.find_book(session, g.owner_id, book_id)
         books.delete_book(session, g.owner_id, book_id, expected_version())
 
 
@@ -128,11 +130,10 @@ def list_entries(query: dict[str, Any], book_id: str) -> Any:
 @blueprint.response(201, EntrySchema)
 def add_entry(body: dict[str, Any], book_id: str) -> Any:
     """Add an entry at the end of a lorebook; needs If-Match with the book's ETag."""
-    expected = expected_version()
 
     def make(session: db.Session) -> Answer:
-        entry = books.add_entry(session, g.owner_id, book_id, expected, entry_of_body(body))
         book = books.find_book(session, g.owner_id, book_id)
+        entry = books.add_entry(session, g.owner_id, book_id, expected_version(), entry_of_body(body))
         shown = EntrySchema().dump(show_entry(entry))
         return Answer(shown, links.entry(book_id, entry.id), status=201, version=book.version)
 
@@ -155,17 +156,19 @@ def read_entry(book_id: str, entry_id: str) -> Any:
 def edit_entry(body: dict[str, Any], book_id: str, entry_id: str) -> Any:
     """Edit an entry; needs If-Match with the book's ETag."""
     with db.transaction() as session:
-        entry = books.edit_entry(session, g.owner_id, book_id, entry_id, expected_version(), entry_values(body))
         book = books.find_book(session, g.owner_id, book_id)
+        entry = books.edit_entry(session, g.owner_id, book_id, entry_id, expected_version(), entry_values(body))
     return with_etag(EntrySchema().dump(show_entry(entry)), book.version)
 
 
 @blueprint.delete("/<book_id>/entries/<entry_id>")
 @blueprint.response(204)
-def delete_entry(book_id: str, entry_id: str) -> None:
-    """Delete an entry; needs If-Match with the book's ETag."""
+def delete_entry(book_id: str, entry_id: str) -> Any:
+    """Delete an entry; needs If-Match with the book's ETag. The answer has its new one."""
     with db.transaction() as session:
-        books.delete_entry(session, g.owner_id, book_id, entry_id, expected_version())
+        books.find_book(session, g.owner_id, book_id)
+        book = books.delete_entry(session, g.owner_id, book_id, entry_id, expected_version())
+    return emptied(book.version)
 
 
 @blueprint.post("/<book_id>/search")

@@ -111,10 +111,10 @@ def edit(body: dict[str, Any], character_id: str) -> Any:
     when the character is renamed; so do texts that say the old one, which `{{char}}` in its place would follow. Files
     take their names and content from what the card is when they are downloaded; those of its job stay as they were.
     """
-    expected = expected_version()
+    change = partial(edited, body=body)
     with db.transaction() as session:
-        change = partial(edited, body=body)
-        return show(session, characters.edit_character(session, g.owner_id, character_id, expected, change))
+        characters.require_character(session, g.owner_id, character_id)
+        return show(session, characters.edit_character(session, g.owner_id, character_id, expected_version(), change))
 
 
 @blueprint.delete("/<character_id>")
@@ -250,8 +250,10 @@ def set_portrait(character_id: str) -> Any:
     One of your own (PNG, JPEG, WebP or GIF, as the body or as a file of multipart/form-data), or JSON with the `style`
     to draw one in.
     """
+    with db.transaction() as session:
+        characters.require_character(session, g.owner_id, character_id)
     expected = expected_version()
-    image, style = asked_portrait()
+    image, style = asked_portrait()  # decoded with no transaction open
     with db.transaction() as session:
         return show(session, characters.set_portrait(session, g.owner_id, character_id, expected, image, style))
 

@@ -49,6 +49,13 @@ def with_etag(body: Any, version: int, marks: str = "", modified: datetime | Non
     return response.make_conditional(request)
 
 
+def emptied(version: int) -> Response:
+    """Return an answer without a body, with the version of what something was taken out of."""
+    response = Response(status=204)
+    response.set_etag(f"v{version}")
+    return response
+
+
 def expected_version() -> int | None:
     """Return the version that ``If-Match`` names; None for ``*``, any. Raises `Unconditional` without one."""
     return read_version(request.headers.get("If-Match", "").strip())

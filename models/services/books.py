@@ -215,6 +215,13 @@ def touch(session: Session, owner_id: str, book_id: str, expected: int | None) -
 
     Check and write are one statement. Raises `NotFound` and `StaleVersion`.
     """
+    # What reads the character sees its book. The character first, as whoever deletes it locks both in that order.
+    session.execute(
+        update(Character)
+        .where(Book.id == book_id, Book.owner_id == owner_id, Character.id == Book.character_id)
+        .values(version=Character.version + 1, updated_at=func.now()),
+        execution_options={"synchronize_session": False},
+    )
     matches = [Book.id == book_id, Book.owner_id == owner_id]
     if expected is not None:
         matches.append(Book.version == expected)
@@ -222,10 +229,6 @@ def touch(session: Session, owner_id: str, book_id: str, expected: int | None) -
         update(Book).where(*matches).values(version=Book.version + 1, updated_at=func.now()).returning(Book.id)
     )
     book = find_book(session, owner_id, book_id)
-    if book.character_id is not None:  # what reads the character sees its book
-        session.execute(
-            update(Character).where(Character.id == book.character_id).values(version=Character.version + 1)
-        )
     if hit is None:
         raise StaleVersion("book", current=book.version, yours=expected or 0, updated_at=book.updated_at)
     session.refresh(book)
@@ -307,8 +310,9 @@ def edit_entry(
     return row
 
 
-def delete_entry(session: Session, owner_id: str, book_id: str, entry_id: str, expected: int | None) -> None:
-    """Delete an entry; the others keep their order."""
-    touch(session, owner_id, book_id, expected)
+def delete_entry(session: Session, owner_id: str, book_id: str, entry_id: str, expected: int | None) -> Book:
+    """Delete an entry and return its book; the others keep their order."""
+    book = touch(session, owner_id, book_id, expected)
     session.delete(find_entry(session, book_id, entry_id))
     session.flush()
+    return book

@@ -120,7 +120,8 @@ def found_by(tags: Sequence[str]) -> list[str]:
 
 def save_book(session: Session, character: Character, book: CardBook) -> Book:
     """Write a character's lorebook; one that is there is replaced."""
-    session.execute(update(Character).where(Character.id == character.id).values(version=Character.version + 1))
+    newer = {"version": Character.version + 1, "updated_at": func.now()}
+    session.execute(update(Character).where(Character.id == character.id).values(newer))
     return books.save_book(session, character.owner_id, book, character_id=character.id, tags=character.tags)
 
 
@@ -139,6 +140,13 @@ def find_character(
         gone = None if character_id else "The character that this job made is not here any more."
         raise NotFound("character", character_id or f"of {job_id}", gone)
     return character
+
+
+def require_character(session: Session, owner_id: str, character_id: str) -> None:
+    """Raise `NotFound` when there is no such character, without reading it."""
+    mine = select(Character.id).where(Character.id == character_id, Character.owner_id == owner_id)
+    if session.scalar(mine) is None:
+        raise NotFound("character", character_id)
 
 
 def _whole() -> Select[Character]:

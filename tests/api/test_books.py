@@ -70,7 +70,8 @@ def test_entries_are_added_edited_and_deleted(client: FlaskClient, path: str) ->
     assert (edited.status_code, edited.json["keywords"]) == (200, ["gull", "gulls"])
     assert client.get(there).json["metadata"]["last_accessed"] is None  # before this time
     assert client.get(there).json["metadata"]["last_accessed"] is not None
-    assert client.delete(there, headers={"If-Match": '"v3"'}).status_code == 204
+    gone = client.delete(there, headers={"If-Match": '"v3"'})
+    assert (gone.status_code, gone.headers["ETag"]) == (204, '"v4"')
     assert client.get(there).status_code == 404
     assert client.get(path).json["version"] == 4
 
@@ -234,6 +235,22 @@ def test_of_eight_edits_of_one_version_one_wins(app: Flask, key: str, client: Fl
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(write, range(8))) == [200, *[412] * 7]
     assert client.get(path).json["version"] == 2
+
+
+def test_books_are_edited_while_their_characters_are_deleted(app: Flask, key: str, client: FlaskClient) -> None:
+    card = {"spec": "chara_card_v2", "data": {"name": "Ines", "first_mes": "x", "character_book": BOOK}}
+    made = [client.post("/api/v2/characters/import", json=card).json["results"][0] for _ in range(12)]
+
+    def send(place: int) -> int:
+        one, headers = made[place // 4], {"If-Match": "*", "Authorization": f"Bearer {key}"}
+        with app.test_client() as mine:
+            if place % 4 == 3:
+                return mine.delete(f"{one['url']}?purge=true", headers=headers).status_code
+            return mine.put(f"{BOOKS}/{one['book_id']}", json={"name": "x"}, headers=headers).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(send, range(48))) <= {200, 204, 404}
+    assert client.get(BOOKS).json["total"] == 0
 
 
 def test_books_are_filtered_and_sorted(client: FlaskClient, path: str) -> None:
