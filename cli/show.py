@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 LINE_SECONDS = 2.0  # plain progress: a line at most this often
+LEAST = 12  # letters of a column that is cut
 WHOLE = 44  # letters; a longer word is broken where it has to be
 FIGURES = {"entries", "cost", "tokens", "calls", "low", "expected", "max", "requests", "items", "version"}
 COLOURS = {
@@ -99,11 +101,18 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cut: boo
         whole = all(" " not in cell and len(cell) <= WHOLE for cell in column)
         justify: Any = "right" if heading in FIGURES else "left"
         drawn.add_column(heading, overflow="fold", no_wrap=whole, justify=justify)
-    if cut:
-        drawn.columns[-1].no_wrap, drawn.columns[-1].overflow = True, "ellipsis"
-    for row in texts:
+    for row in cut_rows(headings, texts, out.width) if cut else texts:
         drawn.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     out.print(drawn)
+
+
+def cut_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """The rows with their last cells cut to what the other columns leave of ``width``, but not below `LEAST`."""
+    others = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)][:-1]
+    last = [Text(row[-1]) for row in rows]
+    for text in last:
+        text.truncate(max(width - sum(others) - 2 * len(others), LEAST), overflow="ellipsis")
+    return [[*row[:-1], text.plain] for row, text in zip(rows, last, strict=True)]
 
 
 def error_of(thing: Mapping[str, Any]) -> str:

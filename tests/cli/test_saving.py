@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from cli import batches, demo, show
-from cli.batches import SourceError
+from cli import demo, saving, show
+from cli.sources import SourceError, read_source
 
 
 @pytest.mark.parametrize(
@@ -25,76 +28,43 @@ def test_an_unusable_source_is_named_with_the_reason(tmp_path: Path, content: by
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(SourceError) as raised:
-        batches.read_source(path)
+        read_source(path)
     assert said in str(raised.value)
     assert str(path) in str(raised.value)
 
 
 def test_a_missing_source_or_a_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="No such file"):
-        batches.read_source(tmp_path / "none.txt")
+        read_source(tmp_path / "none.txt")
     with pytest.raises(SourceError, match="Is a directory"):
-        batches.read_source(tmp_path)
+        read_source(tmp_path)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes("\ufeffÄnne, 守り人".encode())
-    assert batches.read_source(path) == "Änne, 守り人"
-
-
-@pytest.mark.parametrize(
-    ("header", "name"),
-    [
-        ('attachment; filename="Sir Galahad.png"', "Sir Galahad.png"),
-        ("attachment; filename=plain.json", "plain.json"),
-        (
-            "attachment; filename=\"_.png\"; filename*=UTF-8''Capitana%20Lluvia%20%C3%B1.png",
-            "Capitana Lluvia ñ.png",
-        ),
-        ("attachment; filename*=utf-8'en'%E5%AE%88.json", "守.json"),
-        ('attachment; filename="a;b.json"', "a;b.json"),
-        (r'attachment; filename="say \"hi\".json"', "say _hi_.json"),
-        ('attachment; filename="../../etc/passwd"', "passwd"),
-        (r'attachment; filename="C:\\windows\\x.png"', "x.png"),
-        ("attachment; filename*=UTF-8''..%2F..%2F.bashrc", "bashrc"),
-        ("attachment; filename*=UTF-8''a%00b%1B%5B31m.png", "ab[31m.png"),
-        ('attachment; filename="CON.json"', "CON_.json"),
-        ('attachment; filename=".."', "item_1.json"),
-        ("attachment; filename*=klingon''%41.png", "item_1.json"),
-        ("attachment", "item_1.json"),
-        ("", "item_1.json"),
-    ],
-)
-def test_the_servers_file_name_is_taken_but_made_safe(header: str, name: str) -> None:
-    assert batches.file_name(header, "item_1.json") == name
-
-
-def test_a_long_name_keeps_its_extension() -> None:
-    name = batches.safe_name("守" * 200 + ".png")
-    assert name.endswith("守.png")
-    assert len(name.encode()) <= batches.NAME_LIMIT
+    assert read_source(path) == "Änne, 守り人"
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     marks = ("item_7", "v2")
     for expected in ("a.json", "a_item_7.json", "a_item_7_v2.json", "a_item_7_v2_2.json", "a_item_7_v2_3.json"):
-        path = batches.place(tmp_path, "a.json", marks, expected.encode(), ())
+        path = saving.place(tmp_path, "a.json", marks, expected.encode(), ())
         assert path.name == expected
         path.write_text(expected)
 
 
 def test_a_file_saved_before_is_not_saved_again(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("same")
-    assert batches.place(tmp_path, "a.json", ("item_1", "v2"), b"same", ()).name == "a.json"
+    assert saving.place(tmp_path, "a.json", ("item_1", "v2"), b"same", ()).name == "a.json"
     taken = {tmp_path / "a.json"}
-    assert batches.place(tmp_path, "a.json", ("item_1", "v2"), b"same", taken).name == "a_item_1.json"
+    assert saving.place(tmp_path, "a.json", ("item_1", "v2"), b"same", taken).name == "a_item_1.json"
 
 
 def test_the_demo_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
     for name in ("mine.json", "theirs.json"):
         (tmp_path / name).touch()
-    demo.remember(tmp_path, [batches.Outcome("item_1", "a", "completed", files=[tmp_path / "mine.json"])])
+    demo.remember(tmp_path, [saving.Outcome("item_1", "a", "completed", files=[tmp_path / "mine.json"])])
     demo.forget_last(tmp_path)
     assert [path.name for path in tmp_path.glob("*.json") if not path.name.startswith(".")] == ["theirs.json"]
 
@@ -106,9 +76,9 @@ def test_the_demo_takes_every_sample_but_the_readme(tmp_path: Path) -> None:
 
 
 def test_a_long_batch_shows_its_failures(capsys: pytest.CaptureFixture[str]) -> None:
-    outcomes = [batches.Outcome(f"item_{n}", f"{n}.md", "completed", f"Name {n}", 3) for n in range(1, 300)]
-    outcomes.append(batches.Outcome("item_300", "300.md", "failed", error="BROKEN: why"))
-    batches.print_outcomes(outcomes)
+    outcomes = [saving.Outcome(f"item_{n}", f"{n}.md", "completed", f"Name {n}", 3) for n in range(1, 300)]
+    outcomes.append(saving.Outcome("item_300", "300.md", "failed", error="BROKEN: why"))
+    saving.print_outcomes(outcomes)
     out = capsys.readouterr().out
     assert "BROKEN: why" in out
     assert out.endswith("... and 200 more\n")
@@ -135,3 +105,22 @@ def test_the_rate_is_of_what_we_saw_happen() -> None:
     assert "/s" not in counts.words()
     counts.update({"progress": {**progress, "completed": 150}, "cost_usd": 1.5})
     assert counts.words() == "150/200 done, 5.0/s, 10 s, $1.50"
+
+
+def test_an_age_is_told_in_one_unit() -> None:
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    told = [show.age(text, now) for text in ("2026-11-25T11:59:20Z", "2026-11-25T11:00:01Z", "2026-11-24T11:00:00Z")]
+    assert told == ["40 s", "59 min", "1 d"]
+    assert show.age("2026-11-25T12:00:09Z", now) == "0 s"  # their clock may be ahead of ours
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_an_id_is_never_broken(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Console(file=sys.stdout, force_terminal=True, width=width, color_system=None)
+    monkeypatch.setattr(show, "console", lambda: screen)
+    ids = [f"job_{n:032x}" for n in range(3)]
+    rows = [(each, "completed", "5 min", "WORDS: " + "and so on " * 20) for each in ids]
+    show.table(("job", "status", "age", "error"), rows, cut=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["job", *ids]
+    assert max(map(len, lines)) <= width
