@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import g
 
 from api import links
-from api.files import send
+from api.clearing import clear
+from api.export import MEDIA, write_export
+from api.files import BINARY, send
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of, wanted_of
 from api.results import find_made, show_made
+from api.standing import show_job, show_statistics
 from models import db
-from models.jobs import Job, Step
-from models.services import again, artifacts, calls, jobs, stops
+from models.jobs import Job
+from models.services import again, artifacts, calls, jobs, stops, sums
+from models.services.clearing import Ended
+from models.services.dossier import character_of, open_dossier
 from models.services.listing import JobFilter, list_jobs
 from models.services.moves import Dispatch
-from models.states import Status
+from schemas.export import ExportQuery, ExportSchema
 from schemas.jobs import (
     AcceptedJobSchema,
+    ClearedSchema,
+    ClearQuery,
+    JobFilterQuery,
     JobListSchema,
     JobQuery,
     JobRetrySchema,
@@ -30,6 +37,7 @@ from schemas.jobs import (
     LogSchema,
     ResultSchema,
 )
+from schemas.statistics import StatisticsSchema
 from tasks import dispatch
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v2/jobs", description="What becomes of each card.")
@@ -47,6 +55,28 @@ def list_all(query: dict[str, Any]) -> Any:
     return page_of("jobs", page.rows, ask, page.total, page.next_cursor)
 
 
+@blueprint.get("/statistics")
+@blueprint.arguments(JobFilterQuery, location="query")
+@blueprint.response(200, StatisticsSchema)
+def read_statistics(query: dict[str, Any]) -> Any:
+    """See how many jobs stand where, how long they took, and what they cost: all, by kind, by profile, by model."""
+    with db.transaction() as session:
+        found = sums.add_up(session, g.owner_id, JobFilter(**query))
+    return show_statistics(found)
+
+
+@blueprint.delete("/completed")
+@blueprint.arguments(ClearQuery, location="query")
+@blueprint.response(200, ClearedSchema)
+def clear_completed(query: dict[str, Any]) -> Any:
+    """Delete your jobs that have ended, completed or not, with their logs and files; characters and the ledger stay.
+
+    Those in no batch, and those of batches that have ended; a batch goes with its last job. Of a batch that still runs,
+    all jobs stay. Takes up to 20 seconds; `more` says whether to ask again.
+    """
+    return clear(g.owner_id, Ended(**query))
+
+
 @blueprint.get("/<job_id>")
 @blueprint.response(200, JobSchema)
 def read(job_id: str) -> Any:
@@ -55,8 +85,9 @@ def read(job_id: str) -> Any:
         job = jobs.find_job(session, g.owner_id, job_id)
         steps = jobs.list_steps(session, job_id)
         totals = calls.job_totals(session, job_id)
-        files = artifacts.list_files(session, job_id)
-    return show_job(job, steps, totals, [file.format for file in files])
+        formats = [file.format for file in artifacts.list_files(session, job_id)]
+        character_id = character_of(session, job)
+    return show_job(job, steps, totals, formats, character_id)
 
 
 @blueprint.get("/<job_id>/result")
@@ -70,6 +101,23 @@ def result(job_id: str) -> Any:
         job = jobs.find_completed(session, g.owner_id, job_id)
         made = find_made(session, job)
     return show_made(made)
+
+
+@blueprint.get("/<job_id>/export")
+@blueprint.arguments(ExportQuery, location="query")
+@blueprint.response(200, ExportSchema)
+@blueprint.doc(responses={200: {"content": {"application/yaml": {"schema": BINARY}, "text/csv": {"schema": BINARY}}}})
+def export(query: dict[str, Any], job_id: str) -> Any:
+    """Download everything about a job: request, steps, calls, log, result; as JSON, YAML or CSV.
+
+    CSV is a timeline: one row for the job and for each step, call, line of the log and file, in the order of time.
+    With `debug` also what models answered, the steps' checkpoints, and who holds the job. Prompts are not kept.
+    """
+    with db.transaction() as session:
+        found = open_dossier(session, g.owner_id, job_id, responses=query["debug"])
+        made = find_made(session, found.job) if found.character_id else None
+    content = write_export(found, made, query["format"], debug=query["debug"])
+    return send(content, f"{job_id}.{query['format']}", MEDIA[query["format"]])
 
 
 @blueprint.get("/<job_id>/logs")
@@ -125,33 +173,11 @@ def delete(job_id: str) -> None:
 
 def accept(job: Job, sent: list[Dispatch]) -> Answer:
     """Return the answer to an accepted job."""
-    shown = {"job_id": job.id, "status": job.status, "status_url": links.job(job.id), "created_at": job.created_at}
-    return Answer(AcceptedJobSchema().dump(shown), links.job(job.id), sent)
-
-
-def show_job(job: Job, steps: Sequence[Step], totals: calls.Totals, formats: Sequence[str]) -> dict[str, Any]:
-    """Return a job in full."""
-    names = [step.name for step in steps]
-    done = job.status == Status.COMPLETED
-    return {
-        **{column.key: getattr(job, column.key) for column in Job.__table__.columns if column.key != "request"},
-        "current_step": show_current(job, names),
-        "steps": steps,
-        "tokens": totals.by_model,
-        "wasted_usd": totals.wasted_usd,
-        "links": {
-            "self": links.job(job.id),
-            "result": links.result(job.id) if done else None,
-            "logs": links.logs(job.id),
-            "batch": links.batch(job.batch_id) if job.batch_id else None,
-            "downloads": links.downloads(job.id, formats),
-        },
+    shown = {
+        "job_id": job.id,
+        "status": job.status,
+        "status_url": links.job(job.id),
+        "events_url": links.job_events(job.id),
+        "created_at": job.created_at,
     }
-
-
-def show_current(job: Job, names: Sequence[str]) -> dict[str, Any] | None:
-    """Return the step that a job is at, or None before the first and after the last."""
-    if job.status != Status.PROCESSING or job.current_step not in names:
-        return None
-    index = names.index(job.current_step) + 1
-    return {"name": job.current_step, "index": index, "total": len(names), "detail": job.detail}
+    return Answer(AcceptedJobSchema().dump(shown), links.job(job.id), sent)

@@ -33,6 +33,16 @@ def logs(job_id: str) -> str:
     return f"{job(job_id)}/logs"
 
 
+def job_events(job_id: str) -> str:
+    """Return the path of a job's events."""
+    return f"{job(job_id)}/events"
+
+
+def export(job_id: str) -> str:
+    """Return the path of all about a job."""
+    return f"{job(job_id)}/export"
+
+
 def download(job_id: str, format_name: str) -> str:
     """Return the path of one file."""
     return f"{job(job_id)}/download/{format_name}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from models.states import TERMINAL
 from schemas.books import BookSchema, FindingSchema
 from schemas.characters import LossSchema
 from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict, sort_by
@@ -43,6 +44,22 @@ class JobQuery(PageQuery, JobFilterQuery):
         """Costs change all the time, so there is no index by them, and a batch has only so many jobs."""
         if data["sort"].endswith("cost_usd") and not data["batch_id"]:
             raise ValidationError("By cost within one batch only: give batch_id too.", "sort")
+
+
+class ClearQuery(Strict):
+    """Which jobs that have ended to delete; all if nothing is given."""
+
+    status = fields.String(
+        load_default=None, validate=validate.OneOf([status for status in STATUSES if status in TERMINAL])
+    )
+    before = Moment(load_default=None, metadata={"description": "Those that finished before this time."})
+
+
+class ClearedSchema(Schema):
+    """How many jobs were deleted."""
+
+    deleted = fields.Integer()
+    more = fields.Boolean(metadata={"description": "True: there are more, and the time was up; ask again."})
 
 
 class ItemQuery(PageQuery):
@@ -86,7 +103,10 @@ class LinksSchema(Schema):
     self = fields.String()
     result = fields.String(allow_none=True)
     logs = fields.String()
+    events = fields.String(metadata={"description": "What happens, as server-sent events."})
+    export = fields.String(metadata={"description": "All about the job."})
     batch = fields.String(allow_none=True)
+    character = fields.String(allow_none=True, metadata={"description": "What it made, if that is still there."})
     downloads = fields.Dict(keys=fields.String(), values=fields.String())
 
 
@@ -123,6 +143,7 @@ class ModelUsageSchema(Schema):
 class JobSchema(JobSummarySchema):
     """A job in full."""
 
+    character_id = fields.String(allow_none=True, metadata={"description": "What it made, if that is still there."})
     waiting_until = Moment(allow_none=True, metadata={"description": "Set while it waits for its provider."})
     cancel_requested_at = Moment(allow_none=True)
     callback_url = fields.String(allow_none=True, metadata={"description": "Null in a batch, which has its own."})
@@ -147,6 +168,7 @@ class AcceptedJobSchema(Schema):
     job_id = fields.String()
     status = fields.String()
     status_url = fields.String()
+    events_url = fields.String(metadata={"description": "What happens, as server-sent events."})
     created_at = Moment()
 
 

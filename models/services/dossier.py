@@ -1,0 +1,55 @@
+"""Everything that is known of one job, for its export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.batches import Item
+from models.calls import Call
+from models.characters import Character
+from models.jobs import Job, Step
+from models.services import calls, jobs
+from models.states import Status
+
+MOST_LINES = 100_000
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A job with its request, its steps, its part of the ledger and its log; ``item`` is its place in a batch.
+
+    ``character_id``: what it made, if that is still there.
+    """
+
+    job: Job
+    item: Item | None
+    steps: Sequence[Step]
+    calls: Sequence[Call]
+    logs: Sequence[dict[str, Any]]
+    character_id: str | None
+
+
+def open_dossier(session: Session, owner_id: str, job_id: str, *, responses: bool) -> Dossier:
+    """Return all about the owner's job, with ``responses`` also what models answered; raises `NotFound`."""
+    job = jobs.find_job(session, owner_id, job_id, with_request=True)
+    return Dossier(
+        job=job,
+        item=session.scalar(select(Item).where(Item.job_id == job_id)),
+        steps=jobs.list_steps(session, job_id),
+        calls=calls.list_calls(session, job_id, responses=responses),
+        logs=jobs.list_logs(session, job_id, level=None, after=0, limit=MOST_LINES),
+        character_id=character_of(session, job),
+    )
+
+
+def character_of(session: Session, job: Job) -> str | None:
+    """Return the character that a completed job made, if it is still there."""
+    if job.status != Status.COMPLETED:
+        return None
+    made = select(Step.output["character_id"].astext).where(Step.job_id == job.id, Step.index == 0).scalar_subquery()
+    return session.scalar(select(Character.id).where(Character.id == made, Character.owner_id == job.owner_id))
