@@ -10,7 +10,7 @@ from typing import IO
 
 from flask import Flask, g, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, ClientDisconnected
 
 CHUNK = 64 * 1024
 IN_MEMORY = 1024 * 1024  # what is larger waits on disk: hundreds of requests may be on their way in
@@ -29,6 +29,8 @@ def receive() -> None:
     g.spool = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed when the request ends
     try:
         copy(request.stream, g.spool)
+        if g.spool.tell() < (request.content_length or 0):  # the server takes the end of the line for that of the body
+            raise ClientDisconnected
     except ParseException as error:
         raise BadRequest(f"The body's chunks are not as HTTP has them: {error}.") from error
     g.spool.seek(0)

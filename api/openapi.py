@@ -77,7 +77,7 @@ def complete(document: Document, app: Flask) -> Document:
     for path, method, operation in operations(document):
         endpoint = views[path, method]
         view = traits.of_view(app.view_functions[endpoint])
-        operation["operationId"] = endpoint.replace(".", "_")
+        operation["operationId"] = re.sub(r"\W", "_", endpoint)
         if endpoint in auth.OPEN_ENDPOINTS:
             operation["security"] = []
         add_parameters(operation, method, view, is_open=endpoint in auth.OPEN_ENDPOINTS)
@@ -198,7 +198,9 @@ def add_statuses(
     if is_tagged(operation, method, view) and not is_open:
         answers["304"] = {"description": "You have the newest."}
     for answer in answers.values():
-        name_formats(answer, path)
+        if "$ref" not in answer:
+            answer.setdefault("description", "OK")
+            name_formats(answer, path)
     for status, codes in refusals(operation, path, view, is_open=is_open).items():
         if str(status) not in answers:
             answers[str(status)] = {"$ref": refer(document["components"]["responses"], status, codes)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import struct
 import time
@@ -16,7 +17,7 @@ from gunicorn.workers import gthread
 
 # A request may take so many seconds to arrive, and one more for every so many bytes that are here: 32 MiB in nine
 # minutes at most, a byte a second for twenty seconds.
-GRACE_SECONDS = 20
+GRACE_SECONDS = float(os.environ.get("REQUEST_SECONDS") or 20)
 BYTES_A_SECOND = 64 * 1024
 # An answer of which the client takes nothing for so long is broken off.
 STALL_SECONDS = 30

@@ -30,7 +30,7 @@ class KeyRequestSchema(Strict):
     scopes = fields.List(
         fields.String(validate=validate.OneOf(SCOPES)),
         load_default=lambda: ["read", "write"],
-        validate=[validate.Length(1, 3), validate.ContainsOnly(SCOPES)],
+        validate=validate.Length(1, 3),
         metadata={
             "description": "What it may do: read, change, keep keys. Nothing that the key that makes it may not.",
             "example": ["read", "write"],
