@@ -77,7 +77,7 @@ class DeliveryQuery(PageQuery):
 class TrySchema(Schema):
     """One try of a delivery."""
 
-    at = Moment()
+    at = fields.String(metadata={"format": "date-time"})
     status = fields.Integer(allow_none=True, metadata={"description": "Of the answer; null: there was none."})
     error = fields.String(allow_none=True, metadata={"description": "Why it is no success; null: it is."})
     milliseconds = fields.Integer()
