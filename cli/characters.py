@@ -90,17 +90,21 @@ def import_files(files: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         show.dump(results)
     else:
-        rows = [(each["file"], each["status"], each["character_id"] or each["book_id"], odd(each)) for each in results]
-        show.table(("file", "status", "character or book", "what was odd"), rows)
+        rows = [(each["status"], each["character_id"] or each["book_id"], each["file"]) for each in results]
+        show.table(("status", "character or book", "file"), rows, cut=True)
+        for each in results:
+            for note in odd(each):
+                show.say(show.clean(f"{each['file']}: {note}"))
     if any(each["status"] == "failed" for each in results):
         fail("not every file could be imported.", SOME_FAILED)
 
 
-def odd(result: Any) -> str:
-    """What was odd about a file."""
-    if result["error"]:
-        return str(result["error"]["message"])
-    return "; ".join([*result["warnings"], *(f"{each['path']}: {each['message']}" for each in result["deviations"])])
+def odd(result: Any) -> list[str]:
+    """What was odd about a file, or why it could not be read."""
+    deviations = [f"{each['path']}: {each['message']}" for each in result["deviations"]]
+    before = [f"imported before, as {result['duplicate_of']}"] if result.get("duplicate_of") else []
+    errors = [result["error"]["message"]] if result["error"] else []
+    return [*errors, *before, *result["warnings"], *deviations]
 
 
 @characters.command("download")

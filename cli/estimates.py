@@ -18,8 +18,8 @@ def print_estimate(estimate: Mapping[str, Any], as_json: bool, quiet: bool = Fal
     total = estimate["total"]
     rows = [(name, *(f"{total[key][at]:,}" for at in ("low", "expected", "max"))) for name, key in COUNTS]
     rows.append(("cost", *(cost(total["cost_usd"][at]) for at in ("low", "expected", "max"))))
-    show.table((f"{estimate['total_items']} cards", "low", "expected", "max"), rows)
-    facts = {"cost is of": BASES.get(total["cost_usd"]["basis"], total["cost_usd"]["basis"])}
+    show.table((cards(estimate["total_items"]), "low", "expected", "max"), rows)
+    facts = {"by": BASES.get(total["cost_usd"]["basis"], total["cost_usd"]["basis"])}
     facts |= {"": total["cost_usd"].get("reason"), "takes about": seconds(estimate.get("estimated_seconds"))}
     show.facts({name: value for name, value in facts.items() if value})
     refused = [(each["item_id"], show.error_of(each)) for each in estimate["items"] if each.get("error")]
@@ -35,6 +35,11 @@ BASES = {
     "local": "a server that charges nothing",
     "none": "nothing: no price is known",
 }
+
+
+def cards(count: int) -> str:
+    """So many cards."""
+    return f"{count:,} card" + "s" * (count != 1)
 
 
 def cost(dollars: float | None) -> str:

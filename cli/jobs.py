@@ -192,7 +192,41 @@ def export_job(job_id: str, format_name: str, debug: bool, out: Path | None) -> 
 def statistics(batch_id: str | None, as_json: bool) -> None:
     """Show how many jobs are where, how long they take, what they cost."""
     found = connect().jobs.statistics(**({"batch_id": batch_id} if batch_id else {}))
-    show.dump(found) if as_json else show.facts(show.flat(found))
+    show.dump(found) if as_json else print_statistics(found)
+
+
+def print_statistics(found: Mapping[str, Any]) -> None:
+    """Print figures over jobs: in all, and by kind, profile and model."""
+    states = ", ".join(f"{count} {name}" for name, count in found["by_status"].items() if count)
+    wasted = f" ({show.money(found['wasted_usd'])} of it for failed tries)" if found.get("wasted_usd") else ""
+    show.facts(
+        {
+            "jobs": f"{found['total']}: {states}" if states else "none",
+            "took": durations(found["duration"]),
+            "cost": show.money(found["cost_usd"]) + wasted,
+            "tokens": f"{found['tokens']['total']:,}",
+        }
+    )
+    for noun in ("kind", "profile"):
+        rows = [(name, *figures(part)) for name, part in found.get(f"by_{noun}", {}).items()]
+        if len(rows) > 1:
+            show.say("")
+            show.table((noun, "jobs", "completed", "failed", "took", "cost"), rows)
+
+
+def figures(part: Mapping[str, Any]) -> tuple[object, ...]:
+    """The figures of one kind or profile."""
+    mean = part["duration"]["mean_seconds"]
+    states = (part["by_status"][name] for name in ("completed", "failed"))
+    return (part["total"], *states, "" if mean is None else show.duration(mean), show.money(part["cost_usd"]))
+
+
+def durations(found: Mapping[str, float | None]) -> str:
+    """How long jobs took."""
+    mean, half, most = (found.get(f"{name}_seconds") for name in ("mean", "p50", "p95"))
+    if mean is None or half is None or most is None:
+        return ""
+    return f"{show.duration(mean)} in the mean; half {show.duration(half)}, 95 in 100 {show.duration(most)} at most"
 
 
 @jobs.command("delete")

@@ -25,10 +25,8 @@ def list_keys(as_json: bool) -> None:
     if as_json:
         show.dump(found)
         return
-    rows = [
-        (key["key_id"], state(key), key["prefix"], " ".join(key["scopes"]), seen(key), key["name"]) for key in found
-    ]
-    show.table(("key", "state", "begins", "scopes", "last used", "name"), rows, cut=True)
+    rows = [(key["key_id"], key["name"], state(key), " ".join(key["scopes"]), used(key)) for key in found]
+    show.table(("key", "name", "state", "scopes", "used"), rows)
 
 
 def state(key: Any) -> str:
@@ -38,9 +36,9 @@ def state(key: Any) -> str:
     return f"until {key['expires_at'][:10]}" if key["expires_at"] else "good"
 
 
-def seen(key: Any) -> str:
-    """When a key was last used."""
-    return f"{show.age(key['last_used_at'])} ago" if key["last_used_at"] else "never"
+def used(key: Any) -> str:
+    """How long ago a key was last used."""
+    return show.age(key["last_used_at"]) or "never"
 
 
 @keys.command("create")

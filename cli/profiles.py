@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from cli import show
@@ -25,13 +23,8 @@ def list_profiles(as_json: bool) -> None:
     if as_json:
         show.dump(found)
         return
-    rows = [(each["id"], each["version"], whose(each), each["name"], each["description"]) for each in found]
-    show.table(("profile", "version", "whose", "name", "what for"), rows, cut=True)
-
-
-def whose(profile: Any) -> str:
-    """Whom a profile belongs to."""
-    return "built in" if profile["is_builtin"] else "yours"
+    rows = [(each["id"], each["version"], each["name"], each["description"]) for each in found]
+    show.table(("profile", "ver", "name", "what for"), rows, cut=True)
 
 
 @profiles.command("show")

@@ -23,7 +23,20 @@ from rich.text import Text
 LINE_SECONDS = 2.0  # plain progress: a line at most this often
 LEAST = 12  # letters of a column that is cut
 WHOLE = 44  # letters; a longer word is broken where it has to be
-FIGURES = {"entries", "cost", "tokens", "calls", "low", "expected", "max", "requests", "items", "version"}
+FIGURES = {
+    "entries",
+    "jobs",
+    "ver",
+    "cost",
+    "tokens",
+    "calls",
+    "low",
+    "expected",
+    "max",
+    "requests",
+    "items",
+    "version",
+}
 COLOURS = {
     "completed": "green",
     "failed": "red",
@@ -96,11 +109,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cut: boo
         for line in ([*headings], *texts):
             click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
         return
+    if not texts:
+        say("none")
+        return
     drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading, column in zip(headings, zip(*texts, strict=True) if texts else [()] * len(headings), strict=True):
         whole = all(" " not in cell and len(cell) <= WHOLE for cell in column)
         justify: Any = "right" if heading in FIGURES else "left"
         drawn.add_column(heading, overflow="fold", no_wrap=whole, justify=justify)
+    drawn.columns[-1].no_wrap = drawn.columns[-1].no_wrap or cut
     for row in cut_rows(headings, texts, out.width) if cut else texts:
         drawn.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     out.print(drawn)
@@ -180,6 +197,8 @@ class Counts:
 
     def words(self) -> str:
         """Counts, rate, elapsed time and cost on one line."""
+        if not self.total:
+            return ""
         elapsed = time.monotonic() - self.began
         parts = [f"{self.done}/{self.total} done"]
         parts += [
