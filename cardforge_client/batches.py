@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict, Unpack, cast
@@ -11,6 +11,7 @@ from typing import Any, NotRequired, TypedDict, Unpack, cast
 from cardforge_client.errors import BadAnswer
 from cardforge_client.events import Event, Events, read_lines
 from cardforge_client.files import Download
+from cardforge_client.jobs import JobUsage
 from cardforge_client.noun import Noun, route
 from cardforge_client.pages import PageQuery, Rows
 from cardforge_client.shapes import Cost, Fault, Generation, Lint, Priority, Status, Takes, given
@@ -44,6 +45,22 @@ class Item(TypedDict):
     downloads: dict[str, str]
     error: Fault | None
     metadata: dict[str, Any]
+
+
+class Made(TypedDict):
+    """What an item has made; ``card`` is a V3 card, its book included."""
+
+    character_id: str
+    name: str
+    card: dict[str, Any]
+    score: dict[str, int] | None
+    usage: JobUsage
+
+
+class ResultLine(Item):
+    """An item with what it has made; None until it is completed."""
+
+    result: Made | None
 
 
 class BatchStatus(TypedDict):
@@ -195,23 +212,24 @@ class Batches(Noun):
         """Wait until a batch has ended, and return it. Raises `WaitTimeout` after ``timeout`` seconds."""
         return last_of(self.watch(batch_id, timeout=timeout))
 
-    def results(self, batch_id: str) -> Iterator[dict[str, Any]]:
-        """Yield what each item made (card, lorebook, findings, usage), in order; streamed, so of any number."""
+    def results(self, batch_id: str) -> Iterator[ResultLine]:
+        """Yield each item with what it has made, in order; streamed, so of any number of items."""
         ask = Ask("GET", route("/batch-generations/{}/results", batch_id), safe=True, stream=True)
         with self._transport.send(ask) as answer:
             chunks = pieces(answer, self._transport.base_url)
             for line in read_lines(_ended(chunks)):
                 if line:
-                    yield _read(line, answer.url)
+                    yield cast("ResultLine", _read(line, answer.url))
 
     def results_file(self, batch_id: str) -> Download:
         """The same as a file of JSON Lines."""
         return Download(self._transport, route("/batch-generations/{}/results", batch_id), name=f"{batch_id}.jsonl")
 
-    def download(self, batch_id: str, format: str | None = None) -> Download:
-        """One ZIP of all the files of a batch (of one format), with a `manifest.json`: ``.save("out")``."""
+    def download(self, batch_id: str, format: str | Sequence[str] | None = None) -> Download:
+        """One ZIP of the files of a batch, with a `manifest.json`: ``.save("out")``. Of all formats, of one or some."""
         path = route("/batch-generations/{}/download", batch_id)
-        return Download(self._transport, path, given(format=format), name=f"{batch_id}.zip")
+        formats = format if format is None or isinstance(format, str) else ",".join(format)
+        return Download(self._transport, path, given(format=formats), name=f"{batch_id}.zip")
 
     def lint(self, batch_id: str) -> BatchLint:
         """Compare the cards of a batch with each other."""
