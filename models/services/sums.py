@@ -70,8 +70,9 @@ def add_up(session: Session, owner_id: str, wanted: JobFilter) -> Statistics:
 
 def _sums(row: Any) -> Sums:
     counts = {status.value: getattr(row, status) for status in Status}
-    figures = [None if value is None else float(value) for value in (row.mean, *(row.quantiles or (None, None)))]
-    return Sums(sum(counts.values()), counts, *figures, cost_usd=row.cost_usd)
+    figures = (None if value is None else float(value) for value in (row.mean, *(row.quantiles or (None, None))))
+    mean, half, most = figures
+    return Sums(sum(counts.values()), counts, mean, half, most, row.cost_usd)
 
 
 def _errors(session: Session, owner_id: str, wanted: JobFilter) -> dict[str, int]:
