@@ -46,6 +46,16 @@ from schemas.imports import ImportListSchema, ImportQuery
 from schemas.jobs import AcceptedJobSchema
 from tasks.writing import again
 
+CARD = {
+    "spec": "chara_card_v3",
+    "spec_version": "3.0",
+    "data": {
+        "name": "Ines Moura",
+        "description": "{{char}} keeps the light at Ribeira.",
+        "first_mes": "*She looks up from the lamp.* You are late.",
+        "tags": ["harbour"],
+    },
+}
 blueprint = Blueprint("characters", __name__, url_prefix="/api/v2/characters", description="Finished cards.")
 
 
@@ -61,7 +71,7 @@ def list_all(query: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/import")
-@blueprint.doc(requestBody=body(files={"type": "array", "items": BINARY}))
+@blueprint.doc(requestBody=body(example=CARD, files={"type": "array", "items": BINARY}))
 @blueprint.arguments(ImportQuery, location="query")
 @blueprint.response(201, ImportListSchema)
 @blueprint.alt_response(200, schema=ImportListSchema, description="All that could be read was skipped.", success=True)
@@ -242,7 +252,7 @@ def portrait(character_id: str) -> Response:
 
 
 @blueprint.put("/<character_id>/portrait")
-@blueprint.doc(requestBody=body(pictures=True, portrait=BINARY))
+@blueprint.doc(requestBody=body(pictures=True, example={"style": "tarot"}, portrait=BINARY))
 @blueprint.response(200, CharacterSchema)
 def set_portrait(character_id: str) -> Any:
     """Give a character a picture; needs If-Match.

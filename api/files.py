@@ -13,11 +13,14 @@ BINARY = {"type": "string", "format": "binary"}
 OBJECT = {"type": "object"}
 
 
-def body(*, pictures: bool = False, **parts: Any) -> dict[str, Any]:
-    """Return the documentation of a body that is a file: as it is, as JSON, or as ``parts`` of multipart/form-data."""
+def body(*, pictures: bool = False, example: dict[str, Any] | None = None, **parts: Any) -> dict[str, Any]:
+    """Return the documentation of a body that is a file: as it is, as JSON, or as ``parts`` of multipart/form-data.
+
+    ``example`` is one of the JSON.
+    """
     media = ("image/*",) if pictures else ("image/png", "application/zip", "application/yaml")
     content: dict[str, Any] = {name: {"schema": BINARY} for name in media}
-    content["application/json"] = {"schema": OBJECT}
+    content["application/json"] = {"schema": OBJECT} | ({"example": example} if example else {})
     content["multipart/form-data"] = {"schema": {"type": "object", "properties": parts}}
     return {"required": True, "content": content}
 

@@ -29,6 +29,34 @@ def _whole(low: int, high: int, description: str) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(low, high), metadata={"description": description})
 
 
+# What the fields of books and entries mean, on their way in and out.
+ABOUT = {
+    "name": "Its title; no chat shows it.",
+    "content": "What goes into the prompt when it fires; {{char}} and {{user}} stand for the two.",
+    "keywords": "What makes it fire when a message says it; patterns with `use_regex`.",
+    "secondary_keywords": "One of these has to be said too, when it is `selective`.",
+    "priority": "Which entries the budget drops first: those with the lowest. null: not said.",
+    "insertion_order": "Where it stands among the entries that fired: the higher, the nearer to the chat.",
+    "category": "What it is about, in a word of your own; lists and search filter by it.",
+    "comment": "A note that goes into no prompt.",
+    "constant": "Always on, whatever is said.",
+    "selective": "Needs one of `secondary_keywords` beside one of `keywords`.",
+    "enabled": "false: it never fires.",
+    "position": "Before or after the character's description.",
+    "case_sensitive": "Whether capitals count in keywords. null: as the front end has it.",
+    "use_regex": "Whether keywords are regular expressions.",
+    "extensions": "What front ends keep of their own.",
+    "scan_depth": "How many of the last messages are looked through. null: as the front end has it.",
+    "token_budget": "How many tokens its entries may take together. null: as the front end has it.",
+    "recursive_scanning": "Whether entries that fired can make others fire. null: as the front end has it.",
+    "tags": "For finding it in lists.",
+}
+
+
+def _about(name: str, example: Any = None) -> dict[str, Any]:
+    return {"description": ABOUT[name]} | ({} if example is None else {"example": example})
+
+
 def not_blank(value: str) -> None:
     """Refuse a text that shows nothing."""
     if not value.strip():
@@ -69,21 +97,25 @@ def number(low: float, high: float, **kwargs: Any) -> Whole:
 class EntryBodySchema(Strict):
     """An entry to write. ``extensions`` has what front ends keep of their own; left out, it stays as it is."""
 
-    name = fields.String(load_default="", validate=validate.Length(max=5000))
-    content = fields.String(required=True, validate=validate.Length(max=LONGEST_CONTENT))
-    keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list, metadata={"description": "What makes it fire."})
-    secondary_keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list)
-    priority = number(-1e15, 1e15, load_default=None, allow_none=True)
-    insertion_order = number(-1e15, 1e15, load_default=100)
-    category = fields.String(load_default="", validate=validate.Length(max=100))
-    comment = fields.String(load_default="", validate=validate.Length(max=5000))
-    constant = _flag(load_default=False)
-    selective = _flag(load_default=False)
-    enabled = _flag(load_default=True)
-    position = fields.String(load_default="before_char", validate=validate.OneOf(PLACES))
-    case_sensitive = _flag(load_default=None, allow_none=True)
-    use_regex = _flag(load_default=False)
-    extensions = extensions_field(description="What front ends keep of their own.")
+    name = fields.String(load_default="", validate=validate.Length(max=5000), metadata=_about("name", "Salt tax"))
+    content = fields.String(
+        required=True,
+        validate=validate.Length(max=LONGEST_CONTENT),
+        metadata=_about("content", "Salt is taxed by the crown, and smuggled by everybody else."),
+    )
+    keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list, metadata=_about("keywords", ["salt", "salt tax"]))
+    secondary_keywords = _texts(MOST_KEYS, LONGEST_KEY, load_default=list, metadata=_about("secondary_keywords"))
+    priority = number(-1e15, 1e15, load_default=None, allow_none=True, metadata=_about("priority"))
+    insertion_order = number(-1e15, 1e15, load_default=100, metadata=_about("insertion_order"))
+    category = fields.String(load_default="", validate=validate.Length(max=100), metadata=_about("category", "custom"))
+    comment = fields.String(load_default="", validate=validate.Length(max=5000), metadata=_about("comment"))
+    constant = _flag(load_default=False, metadata=_about("constant"))
+    selective = _flag(load_default=False, metadata=_about("selective"))
+    enabled = _flag(load_default=True, metadata=_about("enabled"))
+    position = fields.String(load_default="before_char", validate=validate.OneOf(PLACES), metadata=_about("position"))
+    case_sensitive = _flag(load_default=None, allow_none=True, metadata=_about("case_sensitive"))
+    use_regex = _flag(load_default=False, metadata=_about("use_regex"))
+    extensions = extensions_field(**_about("extensions"))
 
 
 class BookEntrySchema(EntryBodySchema):
@@ -98,11 +130,13 @@ class BookBodySchema(Strict):
     name = fields.String(
         required=True, validate=[validate.Length(1, 200), not_blank], metadata={"example": "Harbour lore"}
     )
-    description = fields.String(load_default="", validate=validate.Length(max=20_000))
-    scan_depth = number(0, 1000, load_default=None, allow_none=True)
-    token_budget = number(0, 1_000_000, load_default=None, allow_none=True)
-    recursive_scanning = _flag(load_default=None, allow_none=True)
-    tags = _texts(50, 60, load_default=list)
+    description = fields.String(
+        load_default="", validate=validate.Length(max=20_000), metadata={"description": "For people; no prompt has it."}
+    )
+    scan_depth = number(0, 1000, load_default=None, allow_none=True, metadata=_about("scan_depth"))
+    token_budget = number(0, 1_000_000, load_default=None, allow_none=True, metadata=_about("token_budget"))
+    recursive_scanning = _flag(load_default=None, allow_none=True, metadata=_about("recursive_scanning"))
+    tags = _texts(50, 60, load_default=list, metadata=_about("tags", ["harbour"]))
     extensions = extensions_field(description="What front ends keep of their own; left out, it stays as it is.")
     entries = fields.List(fields.Nested(BookEntrySchema), validate=validate.Length(max=MOST_ENTRIES))
 
@@ -116,31 +150,33 @@ class NewBookSchema(BookBodySchema):
 class EntryMetadataSchema(Schema):
     """What is known of an entry beside what it says."""
 
-    tokens = fields.Integer()
+    tokens = fields.Integer(metadata={"description": "About how many its content takes."})
     created_at = Moment()
     updated_at = Moment()
-    last_accessed = Moment(allow_none=True)
+    last_accessed = Moment(
+        allow_none=True, metadata={"description": "When it was last read by itself, before this time."}
+    )
 
 
 class EntrySchema(Schema):
     """An entry."""
 
     id = fields.String()
-    name = fields.String()
-    content = fields.String()
-    keywords = fields.List(fields.String())
-    secondary_keywords = fields.List(fields.String())
-    priority = Whole(allow_none=True)
-    insertion_order = Whole()
-    category = fields.String()
-    comment = fields.String()
-    constant = fields.Boolean()
-    selective = fields.Boolean()
-    enabled = fields.Boolean()
-    position = fields.String()
-    case_sensitive = fields.Boolean(allow_none=True)
-    use_regex = fields.Boolean()
-    extensions = fields.Dict()
+    name = fields.String(metadata=_about("name"))
+    content = fields.String(metadata=_about("content"))
+    keywords = fields.List(fields.String(), metadata=_about("keywords"))
+    secondary_keywords = fields.List(fields.String(), metadata=_about("secondary_keywords"))
+    priority = Whole(allow_none=True, metadata=_about("priority"))
+    insertion_order = Whole(metadata=_about("insertion_order"))
+    category = fields.String(metadata=_about("category"))
+    comment = fields.String(metadata=_about("comment"))
+    constant = fields.Boolean(metadata=_about("constant"))
+    selective = fields.Boolean(metadata=_about("selective"))
+    enabled = fields.Boolean(metadata=_about("enabled"))
+    position = fields.String(metadata=_about("position"))
+    case_sensitive = fields.Boolean(allow_none=True, metadata=_about("case_sensitive"))
+    use_regex = fields.Boolean(metadata=_about("use_regex"))
+    extensions = fields.Dict(metadata=_about("extensions"))
     metadata = fields.Nested(EntryMetadataSchema)
 
 
@@ -158,20 +194,22 @@ class BookSummarySchema(Schema):
     """A book as lists show it."""
 
     id = fields.String()
-    character_id = fields.String(allow_none=True)
+    character_id = fields.String(
+        allow_none=True, metadata={"description": "Whose book it is; null: a book of its own."}
+    )
     name = fields.String()
     description = fields.String()
-    version = fields.Integer()
-    scan_depth = Whole(allow_none=True)
-    token_budget = Whole(allow_none=True)
-    recursive_scanning = fields.Boolean(allow_none=True)
+    version = fields.Integer(metadata={"description": "Goes up with every edit of the book or of an entry."})
+    scan_depth = Whole(allow_none=True, metadata=_about("scan_depth"))
+    token_budget = Whole(allow_none=True, metadata=_about("token_budget"))
+    recursive_scanning = fields.Boolean(allow_none=True, metadata=_about("recursive_scanning"))
     metadata = fields.Nested(BookMetadataSchema)
 
 
 class BookSchema(BookSummarySchema):
     """A book in full."""
 
-    extensions = fields.Dict()
+    extensions = fields.Dict(metadata=_about("extensions"))
     entries = fields.List(fields.Nested(EntrySchema))
 
 
@@ -236,7 +274,9 @@ class HitSchema(Schema):
 
     entry = fields.Nested(EntrySchema)
     rank = fields.Float(metadata={"description": "The higher the better; comparable within one answer only."})
-    matched_keywords = fields.List(fields.String())
+    matched_keywords = fields.List(
+        fields.String(), metadata={"description": "Keywords that occur in the query, or that it is part of."}
+    )
     highlight = fields.String(metadata={"description": "The text around the words found, these between <mark>."})
 
 

@@ -26,7 +26,11 @@ class BulkSchema(Strict):
         validate=validate.Length(1, MOST_AT_ONCE),
         metadata={"description": "Each once is enough.", "example": ["char_0193f0c2a7b1", "char_0193f0c2a7b2"]},
     )
-    action = fields.String(required=True, validate=validate.OneOf(ACTIONS), metadata={"example": "add_tags"})
+    action = fields.String(
+        required=True,
+        validate=validate.OneOf(ACTIONS),
+        metadata={"description": "purge deletes for good, archive can be taken back.", "example": "add_tags"},
+    )
     tags = tags_field(load_default=list)
 
     @validates_schema

@@ -38,19 +38,22 @@ class ReasonSchema(Schema):
 class ImportResultSchema(Schema):
     """What became of one file."""
 
-    file = fields.String()
+    file = fields.String(metadata={"description": "Its name as it was sent; `body` where it was the body itself."})
     status = fields.String(
         validate=validate.OneOf(["imported", "skipped", "failed"]),
         metadata={"description": "skipped: it was imported before, and `if_duplicate` is skip."},
     )
-    format = fields.String(allow_none=True)
+    format = fields.String(allow_none=True, metadata={"description": "What it was in.", "example": "tavernai"})
     name = fields.String(allow_none=True)
     character_id = fields.String(allow_none=True)
     book_id = fields.String(allow_none=True)
-    warnings = fields.List(fields.String())
-    deviations = fields.List(fields.Nested(DeviationSchema))
+    warnings = fields.List(fields.String(), metadata={"description": "What was odd about it, for people."})
+    deviations = fields.List(
+        fields.Nested(DeviationSchema),
+        metadata={"description": "Where it is not what its specification says, and was read all the same."},
+    )
     error = fields.Nested(ReasonSchema, allow_none=True)
-    url = fields.String(allow_none=True)
+    url = fields.String(allow_none=True, metadata={"description": "Of the character, or of a bare lorebook."})
     duplicate_of = fields.String(
         allow_none=True,
         metadata={"description": "The character (or book) that the same file was imported as before."},

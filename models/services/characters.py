@@ -18,7 +18,7 @@ from cards.media import Media
 from cards.v3 import from_v3, to_v3
 from models.books import Book
 from models.characters import Asset, Character
-from models.errors import Invalid, NotFound, StaleVersion, WrongState
+from models.errors import Invalid, NotFound, StaleVersion
 from models.ids import new_id
 from models.jobs import Step
 from models.services import books
@@ -231,20 +231,15 @@ def matching(owner_id: str, character_id: str, expected: int | None) -> list[Col
     return matches if expected is None else [*matches, Character.version == expected]
 
 
-def missed(
-    session: Session, owner_id: str, character_id: str, expected: int | None
-) -> NotFound | StaleVersion | WrongState:
-    """Why a write hit nothing."""
+def missed(session: Session, owner_id: str, character_id: str, expected: int | None) -> NotFound | StaleVersion | None:
+    """Return why a write found nothing at the version ``expected``; None when it is there at that version."""
     try:
         character = find_character(session, owner_id, character_id=character_id)
     except NotFound as error:
         return error
-    if expected is not None and character.version != expected:
-        return StaleVersion("character", current=character.version, yours=expected, updated_at=character.updated_at)
-    return WrongState(IN_USE, code="CHARACTER_IN_USE", details={"job_id": character.job_id})
-
-
-IN_USE = "The job that makes this character has not ended: wait for it, or cancel it."
+    if expected is None or character.version == expected:
+        return None
+    return StaleVersion("character", current=character.version, yours=expected, updated_at=character.updated_at)
 
 
 def touch(session: Session, owner_id: str, character_id: str, expected: int | None) -> Character:
@@ -259,7 +254,7 @@ def touch(session: Session, owner_id: str, character_id: str, expected: int | No
         .returning(Character.id)
     )
     if hit is None:
-        raise missed(session, owner_id, character_id, expected)
+        raise missed(session, owner_id, character_id, expected) or NotFound("character", character_id)
     return find_character(session, owner_id, character_id=character_id)
 
 

@@ -11,10 +11,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from models.characters import Character
+from models.errors import WrongState
 from models.jobs import Job
-from models.services.characters import IN_USE, MOST_TAGS, found_by, matching, missed
+from models.services.characters import MOST_TAGS, found_by, matching, missed
 from models.states import OPEN
 
+IN_USE = "The job that makes this character has not ended: wait for it, or cancel it."
 CHANGED, UNCHANGED, NOT_FOUND, REFUSED = "changed", "unchanged", "not_found", "refused"
 UNTOUCHED = {"synchronize_session": False}  # nobody in these transactions holds the rows as objects
 
@@ -50,8 +52,9 @@ def mark_character(session: Session, owner_id: str, character_id: str, expected:
     changes, sets = MARKS[mark]
     matches = matching(owner_id, character_id, expected)
     hit = session.scalar(update(Character).where(*matches, changes).values(sets).returning(Character.id))
-    if hit is None and session.scalar(select(Character.id).where(*matches)) is None:
-        raise missed(session, owner_id, character_id, expected)
+    reason = missed(session, owner_id, character_id, expected) if hit is None else None
+    if reason is not None:
+        raise reason
 
 
 def archive_character(session: Session, owner_id: str, character_id: str, expected: int | None) -> None:
@@ -64,7 +67,7 @@ def purge_character(session: Session, owner_id: str, character_id: str, expected
     matches = matching(owner_id, character_id, expected)
     hit = session.scalar(delete(Character).where(*matches, ~being_written()).returning(Character.id))
     if hit is None:
-        raise missed(session, owner_id, character_id, expected)
+        raise missed(session, owner_id, character_id, expected) or WrongState(IN_USE, code="CHARACTER_IN_USE")
 
 
 def being_written() -> ColumnElement[bool]:
