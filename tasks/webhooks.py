@@ -60,7 +60,11 @@ def try_once(delivery_id: str) -> None:
     if sending is None:
         return
     began = time.monotonic()
-    reply = send(sending)
+    try:
+        reply = send(sending)
+    except Exception as error:  # a mistake of ours counts as a try too, or it would be made every minute for ever
+        log.exception("webhook_crashed", exc_info=error, delivery_id=sending.id)
+        reply = webhook.Reply(error="Something went wrong inside Cardforge; the worker's log has the details.")
     tried = Tried(reply.status, why_failed(reply), round((time.monotonic() - began) * 1000))
     again = None if reply.status == GONE else pause(sending.attempt, random.random(), reply.retry_after)  # noqa: S311
     db.patiently(lambda session: deliveries.settle(session, sending, tried, again), seconds=SETTLING_SECONDS)
@@ -130,9 +134,7 @@ def why_refused(url: str) -> str | None:
     address = addresses.literal(host)
     private = addresses.is_local_name(host) if address is None else not addresses.is_public(address)
     if private and not wanted.allow_private:
-        return (
-            f"{host} is private: give a public address, or set WEBHOOK_ALLOW_PRIVATE=true on the server."
-        )
+        return f"{host} is private: give a public address, or set WEBHOOK_ALLOW_PRIVATE=true on the server."
     return None
 
 

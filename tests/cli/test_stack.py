@@ -199,6 +199,14 @@ def test_a_taken_port_is_one_clear_line(shell: Shell, setting: str) -> None:
         )
 
 
+def test_webhooks_are_signed_with_one_secret_made_once(tmp_path: Path) -> None:
+    made = stack.webhook_secret(tmp_path, {})
+    assert len(made) >= 32
+    assert stack.webhook_secret(tmp_path, {"WEBHOOK_SECRET": ""}) == made
+    assert (tmp_path / "webhook-secret").stat().st_mode & 0o777 == 0o600
+    assert stack.webhook_secret(tmp_path, {"WEBHOOK_SECRET": "s" * 40}) == "s" * 40
+
+
 def test_a_home_is_claimed_by_one_at_a_time(tmp_path: Path) -> None:
     with claim(tmp_path / "home", "up"):
         stack.write_holder(tmp_path / "home", "up", "http://127.0.0.1:8000")
