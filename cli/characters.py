@@ -102,9 +102,8 @@ def import_files(files: tuple[Path, ...], as_json: bool) -> None:
 def odd(result: Any) -> list[str]:
     """What was odd about a file, or why it could not be read."""
     deviations = [f"{each['path']}: {each['message']}" for each in result["deviations"]]
-    before = [f"imported before, as {result['duplicate_of']}"] if result.get("duplicate_of") else []
     errors = [result["error"]["message"]] if result["error"] else []
-    return [*errors, *before, *result["warnings"], *deviations]
+    return [*errors, *result["warnings"], *deviations]
 
 
 @characters.command("download")
