@@ -22,7 +22,9 @@ OPEN_ENDPOINTS = {
     "docs.asset",
     "health.live",
     "health.ready",
-    "home",
+    "metrics.show",  # has a key of its own
+    "web.asset",
+    "web.page",
 }
 
 
@@ -46,6 +48,8 @@ def authenticate() -> None:
 
     The refusal waits in ``g.refusal`` until it is counted (`api/limits.py`); `authorize` raises it.
     """
+    for name in ("refusal", "owner_id", "key_id", "scopes"):
+        g.pop(name, None)  # nothing of a request before, should one have the same context
     nowhere = request.endpoint is None and not request.path.startswith("/api/")
     if request.endpoint in OPEN_ENDPOINTS or nowhere or request.method == "OPTIONS":
         return
