@@ -196,6 +196,17 @@ def web_streams(env: Mapping[str, str] | None = None) -> int:
     return int(text)
 
 
+SHORTEST_TOKEN = 16  # characters
+
+
+def metrics_token(env: Mapping[str, str] | None = None) -> str:
+    """Return what readers of `/metrics` have to send; empty: none. Raises `SettingError`, never quoting it."""
+    token = api_key(os.environ if env is None else env, "METRICS_TOKEN")
+    if token and len(token) < SHORTEST_TOKEN:
+        raise SettingError(f"METRICS_TOKEN must be {SHORTEST_TOKEN} random characters or more, or unset.")
+    return token
+
+
 SHORTEST_SECRET = 32  # characters
 
 
@@ -272,7 +283,7 @@ def _dollars(what: str, text: str) -> Decimal:
 def load(env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of a server process from ``env`` (default: the environment)."""
     env = os.environ if env is None else env
-    for read in (daily, model_prices, rate_limits, webhooks):
+    for read in (daily, metrics_token, model_prices, rate_limits, webhooks):
         read(env)  # what cannot be used is said at the start, not before the first call
     for name in ("DATABASE_URL", "REDIS_URL"):
         if not env.get(name):

@@ -23,6 +23,7 @@ from api import (
     jobs,
     keys,
     limits,
+    metrics,
     models,
     profiles,
     requests,
@@ -43,6 +44,7 @@ def create_app() -> Flask:
     app.json = JSONProvider(app)
     app.config.update(docs.CONFIG, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, CORS_ORIGINS=settings.load().cors_origins)
     requests.register(app)
+    metrics.register(app)
     etags.register(app)
     # In this order: who asks, how often, whether they may; then the body, as long as it takes; then a slot to work in.
     auth.register(app)
@@ -61,6 +63,7 @@ def create_app() -> Flask:
     api.register_blueprint(webhooks.secrets)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
     app.add_url_rule("/", "home", home)
     return app
 

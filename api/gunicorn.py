@@ -1,6 +1,8 @@
 """The web server's settings and their reasons: `gunicorn -c api/gunicorn.py "api:create_app()"`."""
 
 import os
+import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,19 @@ limit_request_field_size = 8190
 # The sign of life is a file touched often: in memory, or a busy disk looks like a dead process.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a private file there
 
+
+def counting_folder() -> str:
+    """Return where the processes of this server count their requests (api/counting.py): a folder closed to others."""
+    path = Path(worker_tmp_dir or tempfile.gettempdir()) / f"cardforge-web-{os.getuid()}-{bind.replace(':', '-')}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return str(path) if ours else tempfile.mkdtemp(prefix="cardforge-web-")
+
+
+# Before anything imports prometheus_client, which reads it then.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = counting_folder()
+
 # A shared control socket in the home folder would be fought over by two servers, and nothing uses it.
 control_socket_disable = True
 
@@ -50,6 +65,27 @@ logconfig_dict = {
     "root": {"level": "INFO", "handlers": ["lines"]},
     "loggers": {"gunicorn.error": {"propagate": True}, "gunicorn.access": {"propagate": False}},
 }
+
+
+def on_starting(_server: Any) -> None:
+    """Begin to count from nothing."""
+    from api import counting  # noqa: PLC0415 - imports prometheus_client
+
+    counting.empty_folder()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Keep what a process has counted that has ended."""
+    from api import counting  # noqa: PLC0415
+
+    counting.fold(worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    """Leave no files of counts behind."""
+    from api import counting  # noqa: PLC0415
+
+    counting.remove_folder()
 
 
 def post_worker_init(worker: Any) -> None:

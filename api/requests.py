@@ -65,7 +65,7 @@ def end(response: Response) -> Response:
     if request.path.startswith("/api/"):
         response.headers.setdefault("Cache-Control", "no-store")
         allow_origin(response)
-    if not request.path.startswith("/health/"):
+    if not request.path.startswith(("/health/", "/metrics")):
         log.info(
             "request",
             method=request.method,

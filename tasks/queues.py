@@ -52,18 +52,22 @@ def _client() -> Iterator[Any]:
         yield client
 
 
+def names() -> list[str]:
+    """Return the names of all queues."""
+    return [queue.name for queue in app.conf.task_queues]
+
+
 def look() -> dict[str, Queue]:
     """Return every queue by name; one round trip. Raises `OSError` when Redis does not answer."""
-    names = [queue.name for queue in app.conf.task_queues]
     try:
         with _client() as client, client.pipeline(transaction=False) as pipe:
-            for key in (key for name in names for key in _keys(name)):
+            for key in (key for name in names() for key in _keys(name)):
                 pipe.llen(key)
                 pipe.lindex(key, -1)  # messages are pushed on the left: this is the next to be taken
             answers = iter(pipe.execute())
     except redis.RedisError as error:
         raise OSError(f"Redis does not answer ({type(error).__name__})") from error
-    return {name: _queue([(next(answers), next(answers)) for _ in _keys(name)]) for name in names}
+    return {name: _queue([(next(answers), next(answers)) for _ in _keys(name)]) for name in names()}
 
 
 def _keys(queue: str) -> list[str]:

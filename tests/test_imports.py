@@ -46,6 +46,7 @@ HOMES = {
     "json_repair": {"tasks"},
     "click": {"cli"},
     "rich": {"cli"},
+    "prometheus_client": {"api"},
     "redis": {"tasks", "api/health.py", "cli"},
 }
 OURS = {name.removesuffix(".py") for name in ALLOWED}

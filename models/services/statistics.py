@@ -77,7 +77,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Calls:
-    """The calls of one label. ``outcome``: answered, or the kind of fault; ``within``: how many took up to `SECONDS`."""
+    """The calls of one label. ``outcome``: answered, or the fault's kind; ``within``: how many took up to `SECONDS`."""
 
     provider: str
     model: str
@@ -106,21 +106,21 @@ class Calls:
 
 def work(session: Session) -> Work:
     """Count what there is to do."""
-    waiting, overdue = _deliveries(session)
+    deliveries, overdue = _deliveries(session)
     return Work(
         jobs=_by_status(session, Job.status),
         batches=_by_status(session, Batch.status),
         leases=_leases(session),
         oldest={"queued": _longest_queued(session), "processing": _longest_processing(session)},
         workers=_workers(session),
-        deliveries={WAITING: waiting},
+        deliveries=deliveries,
         delivery_overdue=overdue,
         events=session.scalar(select(func.max(Event.id))) or 0,
     )
 
 
 def _by_status(session: Session, column: Any) -> dict[str, int]:
-    found: dict[str, int] = dict(session.execute(select(column, func.count()).group_by(column)).tuples().all())
+    found: dict[str, int] = dict(session.execute(select(column, func.count()).group_by(column)).all())
     return {status.value: found.get(status, 0) for status in Status}
 
 
@@ -134,7 +134,7 @@ def _leases(session: Session) -> dict[str, int]:
         else_="between_steps",
     )
     running = select(state, func.count()).where(Job.status == Status.PROCESSING).group_by(state)
-    return {"held": 0, "expired": 0, "waiting": 0, "between_steps": 0} | dict(session.execute(running).tuples().all())
+    return {"held": 0, "expired": 0, "waiting": 0, "between_steps": 0} | dict(session.execute(running).all())
 
 
 def _longest_queued(session: Session) -> float:
@@ -158,14 +158,20 @@ def _seconds(interval: Any) -> ColumnElement[float]:
 
 def _workers(session: Session) -> dict[str, int]:
     queues = select(func.unnest(Worker.queues).label("queue")).where(Worker.seen_at > func.now() - LATELY).subquery()
-    return dict(session.execute(select(queues.c.queue, func.count()).group_by(queues.c.queue)).tuples().all())
+    return dict(session.execute(select(queues.c.queue, func.count()).group_by(queues.c.queue)).all())
 
 
-def _deliveries(session: Session) -> tuple[int, float]:
-    """Return how many wait, and for how long the oldest is overdue."""
+def _deliveries(session: Session) -> tuple[dict[str, int], float]:
+    """Count those not sent yet, by whether they have been tried, and say for how long the oldest is overdue."""
     overdue = _seconds(func.clock_timestamp() - func.min(Delivery.due_at))
-    count, seconds = session.execute(select(func.count(), overdue).where(Delivery.status == WAITING)).one()
-    return count, max(0.0, float(seconds or 0))
+    tried = func.count().filter(Delivery.attempts > 0)
+    row = session.execute(select(func.count(), tried, overdue).where(Delivery.status == WAITING)).one()
+    return {"new": row[0] - row[1], "failing": row[1]}, max(0.0, float(row[2] or 0))
+
+
+def be_brief(session: Session) -> None:
+    """Let nothing of this transaction take long: whoever looks comes again."""
+    session.execute(text("SET LOCAL statement_timeout = '5s'"))
 
 
 def usage(session: Session) -> Usage:
@@ -230,7 +236,8 @@ def calls_between(session: Session, start: datetime, end: datetime) -> Sequence[
     kind = func.coalesce(Call.error["kind"].astext, Call.error["code"].astext, "unknown")
     outcome = case((Call.status == FAULTED, kind), else_="answered")
     seconds = _seconds(Call.finished_at - Call.started_at)
-    labels = [Call.provider.label("provider"), model.label("model"), outcome.label("outcome")]
+    # By names that no column has: GROUP BY would take the column.
+    labels = [Call.provider.label("by_provider"), model.label("by_model"), outcome.label("by_outcome")]
     rows = session.execute(
         select(
             *labels,
@@ -243,6 +250,6 @@ def calls_between(session: Session, start: datetime, end: datetime) -> Sequence[
         )
         .join(Owner, Owner.id == Call.owner_id)
         .where(Call.finished_at >= start, Call.finished_at < end)
-        .group_by("provider", "model", "outcome")
+        .group_by("by_provider", "by_model", "by_outcome")
     )
     return [Calls(*row[:8], within=tuple(row[8:])) for row in rows]
