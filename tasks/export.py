@@ -36,7 +36,7 @@ class Exported:
 def work(work: Work) -> Exported:
     """Render the files; raises `StepFailed` with ``EXPORT_FAILED`` when a format cannot hold the card."""
     with db.transaction() as session:
-        character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
+        character = work.find_character(session)
         card = priced(characters.load_card(session, character), calls.job_totals(session, work.claim.job_id).cost_usd)
         media = characters.load_media(session, character)
         width = batches.index_width(session, work.claim.batch_id)
@@ -74,9 +74,7 @@ def priced(card: Card, cost: Decimal) -> Card:
 
 def save(session: Session, work: Work, exported: Exported) -> Mapping[str, Any]:
     """Store files and picture; the checkpoint lists them. What was edited while they were rendered stays."""
-    owner_id, job_id = work.claim.owner_id, work.claim.job_id
-    character = characters.find_character(session, owner_id, job_id=job_id)
-    character = characters.touch(session, owner_id, character.id, None)
+    character = characters.touch(session, work.claim.owner_id, work.find_character(session).id, None)
     card = characters.bare_card(character)
     made = {"cardforge": exported.card.extensions["cardforge"]}
     characters.write_card(character, replace(card, extensions={**card.extensions, **made}))

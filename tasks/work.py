@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models import db
-from models.services import claims, prices
+from models.characters import Character
+from models.errors import NotFound
+from models.services import characters, claims, prices
 from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
 from tasks import question
 from tasks.ask import Asker, question_key
+from tasks.errors import StepFailed
 from tasks.question import Answer
 from tasks.shared import ask_shared
 from tasks.writing.source import renamed
@@ -80,6 +83,13 @@ class Work:
             routing=routing,
             **{name: self.option(name) for name in SAMPLED},
         )
+
+    def find_character(self, session: db.Session) -> Character:
+        """Return the character of the job; raises `StepFailed` when it was deleted meanwhile."""
+        try:
+            return characters.find_character(session, self.claim.owner_id, job_id=self.claim.job_id)
+        except NotFound as error:
+            raise StepFailed("VALIDATION_ERROR", "The character was deleted while it was worked on.") from error
 
     def ask(self, prompt: Prompt, sampling: Sampling, index: int = 0, *, shared: bool = False) -> Completion:
         """Ask through the ledger; see `Asker.ask`.

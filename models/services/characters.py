@@ -100,7 +100,7 @@ def add_character(
         for place, content in contents.items()
     )
     if card.book is not None:
-        save_book(session, character, card.book)
+        books.save_book(session, owner_id, card.book, character_id=character.id, tags=character.tags)
     session.flush()
     return character
 

@@ -37,7 +37,7 @@ def work(work: Work) -> Book | None:
     if work.option("include_book") is False or not int(work.option("lorebook_entries") or 0):
         return None
     with db.transaction() as session:
-        character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
+        character = work.find_character(session)
         card = characters.load_card(session, character)
     task = Task.of(work, card)
     if not task.left:
@@ -61,7 +61,7 @@ def save(session: Session, work: Work, book: Book | None) -> Mapping[str, Any]:
     """Store the book with its character; the checkpoint names it."""
     if book is None:
         return {"book_id": None, "entries": 0}
-    character = characters.find_character(session, work.claim.owner_id, job_id=work.claim.job_id)
+    character = work.find_character(session)
     return {"book_id": characters.save_book(session, character, book).id, "entries": len(book.entries)}
 
 

@@ -233,6 +233,23 @@ def test_an_edit_outlives_an_export_that_had_begun(client: FlaskClient, database
     assert "cost_usd" in after["card"]["data"]["extensions"]["cardforge"]
 
 
+def test_a_character_that_goes_while_it_is_written_anew_ends_its_job_with_the_reason(
+    client: FlaskClient, database: Any, owner: str
+) -> None:
+    from tasks import export
+    from tasks.errors import StepFailed
+    from tasks.work import Work
+
+    (character,) = add(database, owner, "Ada")
+    job = work.open_job(owner)
+    work.finish(cast(Any, work.claim(job.job_id)), {"character_id": character})
+    work.finish(cast(Any, work.claim(job.job_id, "expand_lorebook")))
+    claimed = cast(Any, work.claim(job.job_id, "export"))
+    assert client.delete(f"{PATH}/{character}?purge=true").status_code == 204
+    with pytest.raises(StepFailed, match="was deleted"):
+        export.work(Work(claimed, cast(Any, None), {}, lambda _: 100))
+
+
 # Marks ----------------------------------------------------------------------------------------------------
 
 
