@@ -11,9 +11,11 @@ from typing import Any
 import click
 
 from cli import demo, offline, show
+from cli.backup import backup, restore
 from cli.batches import batch
 from cli.characters import characters
 from cli.connect import home_folder
+from cli.doctor import doctor
 from cli.ends import EPILOG, SOME_FAILED, answering
 from cli.formats import BOOK_FORMATS, FORMATS
 from cli.generation import estimate, preview
@@ -146,6 +148,8 @@ def simulate(file: Path, texts: tuple[str, ...], as_json: bool, **asked: Any) ->
 
 # --- the API ----------------------------------------------------------------------------------------
 
+for command in (backup, restore, doctor):
+    main.add_command(command)
 for command in (batch, estimate, preview, jobs, characters, profiles, list_options, usage, models, keys):
     main.add_command(command)
 

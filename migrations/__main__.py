@@ -21,7 +21,8 @@ def main() -> None:
     """Parse the command line and do it; one line for each thing done."""
     parser = argparse.ArgumentParser(prog="python -m migrations", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("upgrade", help="upgrade and make ready (the default)")
+    upgrade = commands.add_parser("upgrade", help="upgrade and make ready (the default)")
+    upgrade.add_argument("revision", nargs="?", help="stop there, and make nothing ready: for an older backup")
     commands.add_parser("downgrade", help="undo migrations").add_argument("revision", help="such as 0001, or base")
     commands.add_parser("revise", help="write a new migration from the tables").add_argument("message")
     new_key = commands.add_parser("new-key", help="make one more admin key, for whoever lost theirs or is new")
@@ -40,6 +41,9 @@ def main() -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     match arguments.command:
+        case "upgrade" if arguments.revision:
+            runner.upgrade(db.engine(), arguments.revision)
+            say(f"schema is now at {arguments.revision}")
         case "downgrade":
             runner.downgrade(db.engine(), arguments.revision)
             say(f"schema is now at {arguments.revision}")

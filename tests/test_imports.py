@@ -19,7 +19,7 @@ ALLOWED = {
     "models": {"cards", "settings"},
     "cards": set(),
     "migrations": {"models", "settings"},
-    "cli": {"cardforge_client", "cards"},  # convert, lint and simulate work on files, without a server
+    "cli": {"cardforge_client", "cards", "settings"},  # convert, lint and simulate work on files, without a server
     "cardforge_client": set(),
     "celeryconfig.py": {"settings"},
     "settings.py": set(),
