@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, redirect
-from werkzeug.wrappers import Response
+from flask import Flask
 
 import logs
 import settings
@@ -30,6 +29,7 @@ from api import (
     slots,
     usage,
     validation,
+    web,
     webhooks,
 )
 from api.json import JSONProvider
@@ -64,10 +64,5 @@ def create_app() -> Flask:
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
-    app.add_url_rule("/", "home", home)
+    web.register(app)
     return app
-
-
-def home() -> Response:
-    """Whoever opens the bare address wants to know what this is."""
-    return redirect("/api/v2/docs")

@@ -1,0 +1,45 @@
+// All jobs: what runs, what failed and why.
+
+import { change, get } from "../api.js";
+import { debounce, fill, h, icon } from "../dom.js";
+import { money, plural } from "../format.js";
+import { badge, button, confirm, empty, guarded, head, linkButton, meter, pages, select, toast, when } from "../parts.js";
+import { STATUSES } from "./batches.js";
+
+/** @param {import("../app.js").Page} page */
+export async function show(page) {
+  page.title("Jobs");
+  const wanted = { q: "", status: page.query.get("status") ?? "", sort: "-created_at" };
+  const total = h("span.count", { role: "status" });
+  const list = pages({
+    list: h("div.rows"),
+    load: async (cursor) => {
+      const found = await get("/jobs", { ...wanted, cursor, limit: 50 }, page.signal);
+      return { rows: found.jobs, next: found.next_cursor, total: found.total, exact: found.total_is_exact };
+    },
+    row,
+    none: () => (wanted.q || wanted.status ? empty("No job is like that", "Take the filter away to see all of them.")
+      : empty("No job yet", "Each card that is written is a job; so is each field that is written anew.", linkButton("#/new", "Forge cards", { icon: "forge", kind: "primary" }))),
+    count: (count, exact) => fill(total, plural(count, "job") + (exact ? "" : " or more")),
+  });
+  const clear = async () => {
+    if (!(await confirm("Clear all jobs that have ended?", "Their logs and files go. The cards stay in the gallery, and the costs in the ledger.", "Clear them"))) return;
+    const { data } = await change("DELETE", "/jobs/completed");
+    toast(`${plural(data?.deleted ?? data?.count ?? 0, "job")} cleared.`);
+    await list.refresh();
+  };
+  fill(page.root, head("Jobs", "One card each, in three steps: write, expand the lorebook, export.", button("Clear completed…", guarded(clear), { icon: "bin" })),
+    h("div.bar", { role: "search" },
+      h("label.grow.search", "Name, id or error code", icon("search"), h("input", { type: "search", autocomplete: "off", oninput: debounce((/** @type {any} */ e) => ((wanted.q = e.target.value.trim()), list.refresh())) })),
+      h("label", "Status", select(/** @type {any} */ (STATUSES), wanted.status, { onchange: (/** @type {any} */ e) => ((wanted.status = e.target.value), list.refresh()) })), total),
+    list.box);
+  await list.refresh();
+}
+
+/** @param {any} job */
+function row(job) {
+  return h("a.row.job-row", { href: `#/jobs/${job.job_id}` },
+    h("div", h("h3", job.name ?? `…${job.job_id.slice(-10)}`), h("small", when(job.created_at), ` · ${job.profile_id.replace("profile_", "")} · ${money(job.cost_usd)}`)),
+    job.status === "processing" ? meter(job.progress, "Progress") : h("small.wrong", job.error?.message ?? ""),
+    badge(job.status));
+}
