@@ -33,7 +33,7 @@ class JobQuery(PageQuery, JobFilterQuery):
         validate=validate.Length(1, 200),
         metadata={
             "description": "Beginnings of words in the name of the character or of the batch; or the code of an error, "
-            "or the id of a job, in full.",
+            "or the id of a job, in full. Finds up to 10,000 of each.",
             "example": "ond mar",
         },
     )

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, func, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Select, false, func, literal_column, select, true, union_all
 from sqlalchemy.orm import Session
 
 from models.batches import Batch
 from models.characters import Character
 from models.jobs import Job
-from models.services.pages import Ask, Key, Page, Sorts, fetch_page, read_amount, read_moment
+from models.services.pages import MOST_COUNTED, Ask, Key, Page, Sorts, fetch_page, read_amount, read_moment
 
 LATEST = "'infinity'::timestamptz"  # what has not finished yet will finish after all that has
 WORD = re.compile(r"[^\W_]+")
@@ -93,14 +93,20 @@ def _created(query: Select[Any], table: Any, wanted: JobFilter | BatchFilter) ->
 def _about(owner_id: str, text: str) -> Any:
     """The ids of jobs whose character or batch is called so, that failed with this code, or that have this id.
 
-    Each part has an index; one condition over all of them would have none.
+    Each part goes by an index of its own, which one condition over all of them could not, and has an end: a word that
+    everything is called by must not have everything sorted.
     """
+    named = select(Character.job_id).where(Character.owner_id == owner_id, _called(Character.name, text))
     batches = select(Batch.id).where(Batch.owner_id == owner_id, _called(Batch.name, text))
-    failed = Job.error.is_not(None) & (Job.error["code"].astext == text.strip().upper())
+    batch = batches.order_by(Batch.id.desc()).limit(MOST_COUNTED).subquery()
+    # Batch by batch, newest first, until there are enough: as a plain join, all jobs might be read for a few.
+    inside = select(Job.id).where(Job.batch_id == batch.c.id).limit(MOST_COUNTED).lateral()
+    code = Job.error["code"].astext
+    failed = select(Job.id).where(Job.owner_id == owner_id, Job.error.is_not(None), code == text.strip().upper())
     return union_all(
-        select(Character.job_id).where(Character.owner_id == owner_id, _called(Character.name, text)),
-        select(Job.id).where(Job.owner_id == owner_id, Job.batch_id.in_(batches)),
-        select(Job.id).where(Job.owner_id == owner_id, failed),
+        named.limit(MOST_COUNTED),
+        select(inside.c.id).select_from(batch).join(inside, true()).limit(MOST_COUNTED),
+        failed.order_by(Job.id.desc()).limit(MOST_COUNTED),
         select(Job.id).where(Job.owner_id == owner_id, Job.id == text.strip()),
     )
 

@@ -101,6 +101,12 @@ def test_a_job_that_made_nothing_can_be_exported(client: FlaskClient, owner: str
     assert (answer.status_code, set(answer.json["details"])) == (422, {"format", "debug"})
 
 
+def test_anothers_job_cannot_be_exported(client: FlaskClient, stranger: FlaskClient, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    answer = stranger.get(f"{JOBS}/{job_id}/export?debug=true")
+    assert (answer.status_code, answer.json["error"]) == (404, "NOT_FOUND")
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1"])
 def test_no_cell_is_a_formula(app: Flask, text: str) -> None:
     from api.export import cell
