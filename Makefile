@@ -1,6 +1,6 @@
 # Targets for people; `make` alone lists them. The virtual environment is made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos up check bench interop lossless fuzz format clean
+.PHONY: help demo test chaos up check bench interop lossless contract fuzz format clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -42,6 +42,10 @@ interop: .venv/stamp ## let other people's card readers and validators judge our
 
 lossless: .venv/stamp ## any card through any two formats and back: 5,000 examples of each kind; half an hour
 	LOSSLESS_EXAMPLES=5000 $(BIN)/python -m pytest -q tests/cards/test_lossless.py
+
+contract: .venv/stamp ## let Schemathesis try the API against its document, on real processes, SECONDS (300) long
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[contract]'
+	@exec $(BIN)/python -m tests.contract_run --seconds $(or $(SECONDS),300)
 
 fuzz: .venv/stamp ## feed broken files to every parser, ten minutes each
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'

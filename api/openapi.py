@@ -19,6 +19,7 @@ from schemas.codes import BY_CODE, CODES
 
 Document = dict[str, Any]
 
+EVENTS = "text/event-stream"
 TEXT: Document = {"type": "string"}
 WHOLE: Document = {"type": "integer", "minimum": 0}
 HEADERS: Mapping[str, tuple[str, Document]] = {
@@ -36,8 +37,9 @@ HEADERS: Mapping[str, tuple[str, Document]] = {
 COUNTED = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy")
 PARAMETERS: Mapping[str, Document] = {
     "X-Request-ID": {
-        "description": "An id of your own for this request: 1 to 100 of letters, digits and `._:-`.",
-        "schema": TEXT | {"maxLength": 100},
+        "description": "An id of your own for this request: 1 to 100 of letters, digits and `._:-`. In the place of "
+        "anything else one is made.",
+        "schema": TEXT,
         "example": "nightly-42",
     },
     "Idempotency-Key": {
@@ -201,6 +203,8 @@ def add_statuses(
         if "$ref" not in answer:
             answer.setdefault("description", "OK")
             name_formats(answer, path)
+            if EVENTS in answer.get("content", {}):
+                answer["content"][EVENTS]["schema"] = {}  # of one event there is no saying in OpenAPI 3.1
     for status, codes in refusals(operation, path, view, is_open=is_open).items():
         if str(status) not in answers:
             answers[str(status)] = {"$ref": refer(document["components"]["responses"], status, codes)}
@@ -223,6 +227,8 @@ def refusals(operation: Document, path: str, view: Traits, *, is_open: bool) -> 
         codes |= {"UNAUTHENTICATED", "FORBIDDEN", "RATE_LIMITED", "SERVICE_UNAVAILABLE"}
     if "{" in path:
         codes.add("NOT_FOUND")
+    if "query" in view.arguments:
+        codes.add("URI_TOO_LONG")
     if "requestBody" in operation:
         codes |= {"BAD_REQUEST", "REQUEST_TIMEOUT", "TOO_LARGE"}
     if "json" in view.arguments:
@@ -348,8 +354,8 @@ def links(
         wanted = re.findall(r"{(\w+)}", target)
         if wanted and target != path and set(wanted) <= known.keys() and "$response" in known[wanted[-1]]:
             parameters = {f"path.{name}": known[name] for name in wanted}
-            if {"$ref": "#/components/parameters/If-Match"} in operation["parameters"] and "ETag" in answer["headers"]:
-                parameters["header.If-Match"] = "$response.header.ETag"
+            if {"$ref": "#/components/parameters/If-Match"} in operation["parameters"]:
+                parameters["header.If-Match"] = "$response.header.ETag" if "ETag" in answer["headers"] else "*"
             says = operation.get("summary", method)
             yield (
                 operation["operationId"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import g, request
+from werkzeug.exceptions import BadRequest
 
 from api.auth import needs
 from api.files import BINARY, body
@@ -74,8 +75,11 @@ def profile(body: dict[str, Any]) -> Any:
 def read_body() -> Reading | dict[str, Any]:
     """Return what the body holds, or the answer that says why it cannot be read."""
     sent = next(iter(request.files.values()), None) if request.mimetype == "multipart/form-data" else None
+    content = sent.read() if sent is not None else request.get_data()
+    if sent is None and not content:
+        raise BadRequest("The body is empty: send the file, or its JSON, as the body or as multipart/form-data.")
     try:
-        return read_file(sent.read() if sent is not None else request.get_data())
+        return read_file(content)
     except CardError as error:
         fault = {"path": "", "message": str(error), "fix": "mend the file; nothing of it can be read as it is"}
         return {"valid": False, "readable": False, "format": None, "errors": [fault], "findings": [], "warnings": []}

@@ -15,6 +15,8 @@ from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 
+import logs
+
 # A request may take so many seconds to arrive, and one more for every so many bytes that are here: 32 MiB in nine
 # minutes at most, a byte a second for twenty seconds.
 GRACE_SECONDS = float(os.environ.get("REQUEST_SECONDS") or 20)
@@ -94,15 +96,17 @@ class Worker(gthread.ThreadWorker):
         """Answer what the application never sees, in the shape that its errors have."""
         for kind, status, code, message in REFUSALS:
             if isinstance(exc, kind) and not isinstance(exc, OUR_FAULT):
+                request_id = uuid.uuid4().hex
+                logs.clear()  # of the request before, on this thread
+                logs.bind(request_id=request_id)
                 self.log.warning("Refused a request: %s", type(exc).__name__)
-                refuse(client, status, code, message.format(error=type(exc).__name__))
+                refuse(client, status, code, message.format(error=type(exc).__name__), request_id)
                 return
         super().handle_error(req, client, addr, exc)
 
 
-def refuse(client: socket.socket, status: str, code: str, message: str) -> None:
+def refuse(client: socket.socket, status: str, code: str, message: str, request_id: str) -> None:
     """Write an error answer to a socket."""
-    request_id = uuid.uuid4().hex
     body = json.dumps({"error": code, "message": message, "details": {}, "request_id": request_id})
     head = (
         f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/json\r\nX-Request-ID: {request_id}\r\n"
