@@ -36,8 +36,8 @@ ANSWER = {noun: [] for noun in NOUNS} | {
     "deleted": 1,
     "key": "k",
 }
-# What the document has and the client has not: the document itself, and what only a browser asks for.
-NOT_FOR_CLIENTS: set[str] = set()
+# What the document has and the client has not: what another program of the operator's asks for.
+NOT_FOR_CLIENTS = {"GET /metrics"}
 
 
 def answer(request: Request) -> Answer:
