@@ -24,6 +24,8 @@ class Character(Base):
         Index("uq_characters_job", "job_id", unique=True),
         Index("ix_characters_updated", "owner_id", "updated_at", "id"),
         Index("ix_characters_name", "owner_id", text('"left"(lower(name), 100)'), "id"),
+        Index("ix_characters_favorite", "owner_id", "id", postgresql_where="favorite"),
+        Index("ix_characters_archived", "owner_id", "id", postgresql_where="archived_at IS NOT NULL"),
         Index("ix_characters_words", text("to_tsvector('simple'::regconfig, name)"), postgresql_using="gin"),
         Index("ix_characters_file", "owner_id", "file_digest", postgresql_where="file_digest IS NOT NULL"),
     )

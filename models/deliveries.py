@@ -27,6 +27,7 @@ class Delivery(Base):
     __table_args__ = (
         Index("ix_deliveries_due", "due_at", postgresql_where="status = 'waiting'"),
         Index("ix_deliveries_owner", "owner_id", "id"),
+        Index("ix_deliveries_owner_status", "owner_id", "status", "id"),
         Index("ix_deliveries_batch", "batch_id", postgresql_where="batch_id IS NOT NULL"),
         Index("ix_deliveries_job", "job_id", postgresql_where="job_id IS NOT NULL"),
     )

@@ -53,6 +53,8 @@ def index_lists() -> None:
         ["owner_id", sa.text("(error ->> 'code'::text)"), "id"],
         postgresql_where="error IS NOT NULL",
     )
+    for name, where in (("favorite", "favorite"), ("archived", "archived_at IS NOT NULL")):
+        op.create_index(f"ix_characters_{name}", "characters", ["owner_id", "id"], postgresql_where=where)
     for table in ("batches", "characters"):
         words = sa.text("to_tsvector('simple'::regconfig, name)")
         op.create_index(f"ix_{table}_words", table, [words], postgresql_using="gin")
@@ -110,6 +112,7 @@ def make_deliveries() -> None:
     )
     op.create_index("ix_deliveries_due", "deliveries", ["due_at"], postgresql_where="status = 'waiting'")
     op.create_index("ix_deliveries_owner", "deliveries", ["owner_id", "id"])
+    op.create_index("ix_deliveries_owner_status", "deliveries", ["owner_id", "status", "id"])
     op.create_index("ix_deliveries_batch", "deliveries", ["batch_id"], postgresql_where="batch_id IS NOT NULL")
     op.create_index("ix_deliveries_job", "deliveries", ["job_id"], postgresql_where="job_id IS NOT NULL")
 
@@ -132,6 +135,8 @@ def downgrade() -> None:
         op.drop_column("api_keys", name)
     for table in ("batches", "characters"):
         op.drop_index(f"ix_{table}_words", table)
+    for name in ("favorite", "archived"):
+        op.drop_index(f"ix_characters_{name}", "characters")
     for name in ("error", "profile"):
         op.drop_index(f"ix_jobs_owner_{name}", "jobs")
     for table in ("jobs", "batches"):

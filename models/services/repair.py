@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from sqlalchemy.orm import Session
 
 import settings
 from models.batches import Batch
+from models.events import Event, Kind
 from models.jobs import Job, Step
 from models.services import events, idempotency, moves, workers
 from models.services.claims import GRACE, LEASE
 from models.services.moves import Dispatch
 from models.states import OPEN, TERMINAL, Priority, Status
+from models.workers import Worker
 
 AT_ONCE = 500  # rows a tick: a long outage is worked off in ticks, not in one burst
 STARVING_AT_ONCE = 5
@@ -80,11 +83,13 @@ def _take_over(session: Session, job: Any, *, alone: bool) -> list[Dispatch]:
     """End a job or begin its next attempt. ``alone``: no other suspect was lost with the same worker.
 
     A job that has lost as many workers as it may is a suspect, and so is every job that was only near the one that
-    killed them. They go on in ever smaller groups (`find_suspects`) until one is lost alone: that one is given up.
+    killed them. They go on in ever smaller groups (`find_suspects`) until one is lost alone: that one is given up,
+    unless workers die of something else these minutes.
     """
     if job.cancel_requested_at is not None:
         return _end(session, job, Status.CANCELLED, moves.cancelled("Cancelled on request."))
-    if job.attempt >= _most() and (alone or job.attempt >= MOST_ROUNDS * _most()):
+    guilty = alone and job.attempt >= _most() and not workers_died_of_something_else(session, job.lease_owner)
+    if guilty or job.attempt >= MOST_ROUNDS * _most():
         message = f"The worker was lost {job.attempt} times while it ran this job."
         error = {"code": "WORKER_LOST", "message": message, "details": {"attempts": job.attempt}}
         return _end(session, job, Status.FAILED, error)
@@ -103,9 +108,27 @@ def _take_over(session: Session, job: Any, *, alone: bool) -> list[Dispatch]:
         update(Step).where(Step.job_id == job.id, Step.status == Status.PROCESSING).values(status=Status.QUEUED)
     )
     message = "The worker that ran this was lost; it goes on from its last finished step."
-    said = {"level": "warning", "step": None, "attempt": job.attempt + 1, "message": message, "details": {}}
+    details = {"worker": _mark(job.lease_owner)}
+    said = {"level": "warning", "step": None, "attempt": job.attempt + 1, "message": message, "details": details}
     events.tell(session, events.line(job.id, **said))
     return [] if suspect else moves.mark_dispatched(session, [job.id])
+
+
+def workers_died_of_something_else(session: Session, worker: str) -> bool:
+    """Say whether, of the workers that fell silent in the last minutes, one was lost that held none of the suspects.
+
+    Then machines are failing or somebody kills processes, and that a job was lost once more with ``worker`` tells
+    nothing of the job. Rows of silent workers are kept for ten leases.
+    """
+    silent = set(session.scalars(select(Worker.id).where(Worker.seen_at < func.now() - LEASE))) - {worker}
+    suspects = select(Job.id).where(Job.status == Status.PROCESSING, Job.attempt >= _most())
+    held = select(Event.data["details"]["worker"].astext).where(Event.job_id.in_(suspects), Event.kind == Kind.LOG)
+    return bool({_mark(one) for one in silent} - set(session.scalars(held)))
+
+
+def _mark(worker: str) -> str:
+    """Return what a job's log calls a worker: whoever reads it need not know our machines."""
+    return hashlib.sha256(worker.encode()).hexdigest()[:12]
 
 
 def _end(session: Session, job: Any, after: Status, error: Mapping[str, Any]) -> list[Dispatch]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 
 from models.jobs import Job, Step
 from models.services import claims, repair, workers
@@ -173,6 +173,32 @@ def test_a_job_that_takes_its_workers_with_it_is_given_up(database: Any, owner: 
         assert error is not None
         assert error["code"] == "WORKER_LOST"
     assert work.counts(batch_id)["failed"] == 1
+
+
+def test_a_job_is_not_given_up_while_workers_die_of_something_else(database: Any, owner: str) -> None:
+    """Line 18, the other way round: somebody kills processes, and one job is hit time and again."""
+    job_id = work.open_job(owner).job_id
+    for attempt in range(1, 7):
+        worker = f"w{attempt}"
+        with database.transaction() as session:
+            workers.beat(session, worker, "h", attempt, [], [])
+        assert work.claim(job_id, attempt=attempt, worker=worker) is not None
+        age(database, job_id, lease_expires_at=timedelta(seconds=1))
+        with database.transaction() as session:  # it died, and so did one that held nothing
+            workers.beat(session, "idle", "h", 0, [], [])
+            session.execute(update(Worker).values(seen_at=func.now() - timedelta(seconds=60)))
+        assert [found.attempt for found in find(database)] == [attempt + 1], attempt
+    with database.transaction() as session:
+        session.execute(delete(Worker).where(Worker.id == "idle"))
+    assert work.claim(job_id, attempt=7, worker="w7") is not None
+    age(database, job_id, lease_expires_at=timedelta(seconds=1))
+    assert find(database) == []
+    with database.transaction() as session:
+        error = session.get_one(Job, job_id).error
+        assert error is not None
+        assert error["code"] == "WORKER_LOST"
+        assert "lost" in error["message"]
+        assert len(work.log_lines(session, job_id)) == 6, "each loss is told"
 
 
 def test_jobs_that_were_only_near_a_poison_go_on(database: Any, owner: str) -> None:
