@@ -1,10 +1,10 @@
 // One batch, dealt card by card as it is written.
 
 import { change, get, post, save } from "../api.js";
-import { fill, h } from "../dom.js";
+import { debounce, fill, h } from "../dom.js";
 import { watch } from "../events.js";
 import { duration, money, moment, plural, whole } from "../format.js";
-import { ask, back, badge, button, confirm, field, figure, guarded, head, meter, select, toast, trouble } from "../parts.js";
+import { ask, back, badge, button, confirm, field, figure, guarded, head, meter, select, toast, toastError, trouble } from "../parts.js";
 import { showPortrait } from "./cards.js";
 
 const OVER = new Set(["completed", "failed", "cancelled"]);
@@ -26,7 +26,8 @@ export async function show(page) {
   if (batch.progress.total > DEALT) view.deck.after(h("p.note", `The first ${DEALT} of ${whole(batch.progress.total)} cards.`));
   const paint = () => paintAll(page, path, batch, view, seen, items);
   paint();
-  faces(items, page.signal);
+  faces(items, page.signal).catch(toastError);
+  const turnOver = debounce(() => faces(items, page.signal).catch(toastError), 250);
   if (OVER.has(batch.status)) return compare(path, batch, view.compared);
   const ticking = setInterval(paint, 1000);
   page.signal.addEventListener("abort", () => clearInterval(ticking));
@@ -39,7 +40,7 @@ export async function show(page) {
         Object.assign(batch, data.batch ?? {});
         const item = items.get(data.item_id);
         if (event === "status" && item) turn(item, data);
-        if (event === "status" && data.status === "completed" && item) face(item, page.signal);
+        if (event === "status" && data.status === "completed") turnOver();
         paint();
       },
       state: async (state, why) => {
@@ -49,7 +50,7 @@ export async function show(page) {
         Object.assign(batch, await get(path, undefined, page.signal));
         for (const fresh of batch.items) if (items.has(fresh.item_id)) turn(items.get(fresh.item_id), fresh);
         paint();
-        faces(items, page.signal);
+        turnOver();
         compare(path, batch, view.compared);
       },
     });
@@ -89,31 +90,31 @@ function dealt(item) {
 /** @param {any} item @param {any} news */
 function turn(item, news) {
   for (const name of ["status", "job_id", "error", "downloads"]) if (name in news) item[name] = news[name];
-  item.node.className = `deal is-${item.status}`;
+  item.node.className = `deal is-${item.status} ${item.character_id ? "has-face" : ""}`;
   item.link.href = item.character_id ? `#/cards/${item.character_id}` : `#/jobs/${item.job_id}`;
   item.label.textContent = `Card ${item.position}${item.name ? `, ${item.name}` : ""}: ${item.status}`;
   item.link.title = item.name || item.error?.message || item.status;
 }
 
-/** Turn a written card over. @param {any} item @param {AbortSignal} signal */
-async function face(item, signal) {
-  if (item.character_id || item.position > FACES) return;
-  item.character_id = "…";
-  try {
-    const made = await get(`/jobs/${item.job_id}/result`, undefined, signal);
-    const character = await get(`/characters/${made.character_id}`, undefined, signal);
+/** Turn written cards over: most are among the newest characters; the others are looked up one by one. @param {Map<string, any>} items @param {AbortSignal} signal */
+async function faces(items, signal) {
+  const bare = [...items.values()].filter((item) => item.status === "completed" && !item.character_id && item.position <= FACES);
+  if (!bare.length) return;
+  const { characters } = await get("/characters", { limit: 200, archived: "any" }, signal);
+  const newest = new Map(characters.map((/** @type {any} */ one) => [one.job_id, one]));
+  for (const item of bare) {
+    const character = newest.get(item.job_id) ?? (await madeBy(item.job_id, signal).catch(() => null)); // deleted since: it stays face down
+    if (!character || item.character_id) continue;
     Object.assign(item, { character_id: character.id, name: character.name });
     showPortrait(character, item.image);
-    item.node.classList.add("has-face");
-  } catch {
-    item.character_id = ""; // deleted since; the card stays face down
+    turn(item, item);
   }
-  turn(item, item);
 }
 
-/** @param {Map<string, any>} items @param {AbortSignal} signal */
-async function faces(items, signal) {
-  for (const item of items.values()) if (item.status === "completed") await face(item, signal);
+/** @param {string} jobId @param {AbortSignal} signal */
+async function madeBy(jobId, signal) {
+  const { character_id: id } = await get(`/jobs/${jobId}`, undefined, signal);
+  return id && get(`/characters/${id}`, undefined, signal);
 }
 
 /** @param {import("../app.js").Page} page @param {string} path @param {any} batch @param {any} view @param {any} seen @param {Map<string, any>} items */

@@ -24,7 +24,7 @@ export async function show(page) {
     count: (count) => fill(total, plural(count, "batch", "batches")),
   });
   fill(page.root,
-    head("Batches", "What was submitted together, and how far it is.", linkButton("#/new", "Forge cards", { icon: "forge", kind: "primary" })),
+    head("Batches", "What was submitted together, and how far it is."),
     h("div.bar", { role: "search" },
       h("label.grow.search", "Name", icon("search"), h("input", { type: "search", autocomplete: "off", oninput: debounce((/** @type {any} */ e) => ((wanted.name = e.target.value.trim()), list.refresh())) })),
       h("label", "Status", select(/** @type {any} */ (STATUSES), "", { onchange: (/** @type {any} */ e) => ((wanted.status = e.target.value), list.refresh()) })), total),

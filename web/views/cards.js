@@ -6,7 +6,7 @@ import { plural, whole } from "../format.js";
 import { ask, button, confirm, empty, field, guarded, head, linkButton, pages, select, toast, trouble } from "../parts.js";
 
 const SORTS = [["-created_at", "Newest first"], ["-updated_at", "Lately changed"], ["name", "By name"]];
-const SHELVES = [["false", "On the table"], ["true", "Archived"], ["all", "All"]];
+const SHELVES = [["false", "On the table"], ["true", "Archived"], ["any", "All"]];
 const ACCEPTED = ".png,.charx,.json,.yaml,.yml,.zip,image/png,application/json";
 const MOST_TAGS = 14;
 
@@ -84,7 +84,7 @@ export async function show(page) {
   takeDrops(page.root, bring);
 
   fill(page.root,
-    head("Cards", "Every character that was written or brought in.", [button("Import…", pick, { icon: "up" }), linkButton("#/new", "Forge cards", { icon: "forge", kind: "primary" })]),
+    head("Cards", "Every character that was written or brought in.", button("Import…", pick, { icon: "up" })),
     chooser,
     h("div.bar", { role: "search" },
       h("label.grow.search", "Name", icon("search"), h("input", { type: "search", autocomplete: "off", oninput: debounce((/** @type {any} */ event) => {

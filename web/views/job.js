@@ -97,7 +97,7 @@ function actions(page, path, job, isOver) {
     location.hash = "#/jobs";
   };
   const open = async () => {
-    location.hash = `#/cards/${(await get(`${path}/result`)).character_id}`;
+    location.hash = `#/cards/${job.character_id ?? (await get(`${path}/result`)).character_id}`;
   };
   return [
     !isOver && button("Cancel", guarded(cancel), { icon: "close" }),

@@ -64,7 +64,8 @@ export async function show(page) {
 function changed(desk) {
   keepDraft(desk.draft);
   const filled = desk.draft.slips.filter((/** @type {Slip} */ slip) => slip.text.trim());
-  fill(desk.count, `${plural(filled.length, "card")}, ${size(filled.reduce((/** @type {number} */ sum, /** @type {Slip} */ slip) => sum + slip.text.length, 0))}`);
+  const length = filled.reduce((/** @type {number} */ sum, /** @type {Slip} */ slip) => sum + slip.text.length, 0);
+  fill(desk.count, filled.length > 0 && `${plural(filled.length, "card")}, ${size(length)}`);
   fill(desk.chosen, summary(desk.draft.options).filter((text) => !/^(Format|Portrait style)/.test(text)).map((text) => h("li.chip", text)));
   desk.reckon ??= debounce(() => estimate(desk), 500);
   desk.reckon();
@@ -187,7 +188,7 @@ function panel(desk, profiles) {
     h("div.options-line", h("div", h("strong", "Options"), desk.chosen), button("All options…", guarded(() => chooseOptions(desk)), { icon: "options" })),
     h("div.pair", field("Budget, in dollars", controls.max_cost_usd), field("At one time", controls.max_concurrent)),
     field("Name of the batch", controls.name, { hint: "So that you find it again." }),
-    desk.estimate, desk.wrong, controls.submit];
+    h("div.deal-foot", desk.estimate, desk.wrong, controls.submit)];
 }
 
 /** @param {any} desk */
