@@ -44,6 +44,7 @@ from schemas.generations import (
 from schemas.jobs import ItemListSchema, ItemQuery
 from schemas.results import DownloadQuery, ResultLineSchema
 from schemas.usage import BatchEstimateSchema, OpenedBatchSchema
+from tasks import dispatch
 from tasks.quote import quote
 
 blueprint = Blueprint("batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk.")
@@ -171,7 +172,9 @@ def lint(batch_id: str) -> Any:
 def cancel(batch_id: str) -> Any:
     """Cancel what has not ended: queued items at once, running ones within two seconds. What was paid stays booked."""
     with db.transaction() as session:
-        return show_batch(stops.cancel_batch(session, g.owner_id, batch_id))
+        batch, sent = stops.cancel_batch(session, g.owner_id, batch_id)
+    dispatch.send(sent, dispatch.QUICK)
+    return show_batch(batch)
 
 
 @blueprint.post("/<batch_id>/retry")

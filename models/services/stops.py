@@ -46,8 +46,11 @@ def stop(session: Session, job: Job) -> list[Dispatch]:
     return []
 
 
-def cancel_batch(session: Session, owner_id: str, batch_id: str) -> Batch:
-    """Cancel everything of a batch that has not ended; raises `NotFound`, or `WrongState` when all of it has."""
+def cancel_batch(session: Session, owner_id: str, batch_id: str) -> tuple[Batch, list[Dispatch]]:
+    """Cancel everything of a batch that has not ended, and return it with what to send.
+
+    Raises `NotFound`, or `WrongState` when all of it has ended.
+    """
     find_batch(session, owner_id, batch_id)
     batch = moves.lock_batch(session, batch_id)
     if batch is None or batch.status in TERMINAL:
@@ -60,10 +63,10 @@ def cancel_batch(session: Session, owner_id: str, batch_id: str) -> Batch:
     running = select(Job).where(Job.batch_id == batch_id, Job.status == Status.PROCESSING).order_by(Job.id)
     for job in session.scalars(running.with_for_update().execution_options(populate_existing=True)).all():
         stop(session, job)
-    moves.advance_batch(session, batch)
+    sent = moves.advance_batch(session, batch)
     session.flush()
     session.refresh(batch)
-    return batch
+    return batch, sent
 
 
 def held_by(session: Session, worker_id: str) -> dict[str, bool]:

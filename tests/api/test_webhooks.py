@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from standardwebhooks import Webhook
 
 from models.services import keys
@@ -200,3 +202,23 @@ def test_what_has_failed_is_sent_again_on_demand(
         assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
     one = client.get(url).json
     assert (one["status"], [each["status"] for each in one["tries"]]) == ("delivered", [410, 204])
+
+
+def test_lists_of_deliveries_use_indexes(client: FlaskClient, database: Any, owner: str) -> None:
+    rows = text(
+        "INSERT INTO deliveries (id, owner_id, event, url, body, status) SELECT 'delivery_' || lpad(n::text, 8, '0'), "
+        ":owner, 'job.completed', 'https://example.com', :body, CASE WHEN n % 5000 = 0 THEN 'failed' ELSE 'delivered' "
+        "END FROM generate_series(1, 20000) n"
+    )
+    with database.transaction() as session:
+        session.execute(rows, {"owner": owner, "body": json.dumps({})})
+        session.execute(text("ANALYZE deliveries"))
+        plan = session.execute(
+            text(
+                "EXPLAIN SELECT id FROM deliveries WHERE owner_id = :owner AND status = 'failed' "
+                "ORDER BY id DESC LIMIT 51"
+            ),
+            {"owner": owner},
+        )
+        assert "ix_deliveries_owner_status" in "\n".join(plan.scalars())
+    assert client.get(f"{DELIVERIES}?status=failed").json["total"] == 4
