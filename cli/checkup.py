@@ -229,7 +229,7 @@ def check_queue(patient: Patient) -> Finding:
 def check_beat(patient: Patient) -> Finding:
     """Upkeep ran lately; or else beat's messages wait, and it is the worker that is missing."""
     every = patient.engine().upkeep
-    late = max(3 * every, every + 10)
+    late = max(3 * every, every + 5)
     with patient.redis() as client:
         seconds, microseconds = client.time()
         ran_at, newest = client.hget(REPAIRS, RAN_AT), client.lindex(UPKEEP_QUEUE, 0)

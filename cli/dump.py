@@ -230,7 +230,7 @@ def look(url: str) -> Found:
             return Found(None, 0, None)
         rows = 0
         for table in ("batches", "jobs", "characters", "books", "calls"):
-            cursor.execute(f"SELECT count(*) FROM (SELECT FROM {table} LIMIT 1000) AS some")  # noqa: S608
+            cursor.execute(f"SELECT count(*) FROM (SELECT FROM {table} LIMIT 1000) AS made")  # noqa: S608
             rows += cursor.fetchone()[0]
         cursor.execute("SELECT extract(epoch FROM min(now() - seen_at)) FROM workers")
         seen = cursor.fetchone()[0]
