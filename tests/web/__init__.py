@@ -1,0 +1,1 @@
+"""The Studio page in a real browser, on the real product."""
