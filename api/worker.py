@@ -92,6 +92,12 @@ class Worker(gthread.ThreadWorker):
             conn.parser.unreader = PacedReader(conn.sock)
         return super().handle(conn)
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        """When the worker stops: wait for connections on which nothing has come as briefly as for those kept alive."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what the application never sees, in the shape that its errors have."""
         for kind, status, code, message in REFUSALS:
