@@ -10,7 +10,7 @@ from flask import request, send_file
 from werkzeug.wrappers import Response
 
 BINARY = {"type": "string", "format": "binary"}
-OBJECT = {"type": "object"}
+OBJECT = {"description": "A card, or a lorebook, as JSON."}
 
 
 def body(*, pictures: bool = False, example: dict[str, Any] | None = None, **parts: Any) -> dict[str, Any]:

@@ -205,9 +205,9 @@ def add_statuses(
             name_formats(answer, path)
             if EVENTS in answer.get("content", {}):
                 answer["content"][EVENTS]["schema"] = {}  # of one event there is no saying in OpenAPI 3.1
-    for status, codes in refusals(operation, path, view, is_open=is_open).items():
-        if str(status) not in answers:
-            answers[str(status)] = {"$ref": refer(document["components"]["responses"], status, codes)}
+    for number, codes in refusals(operation, path, view, is_open=is_open).items():
+        if str(number) not in answers:
+            answers[str(number)] = {"$ref": refer(document["components"]["responses"], number, codes)}
     operation["responses"] = dict(sorted(answers.items()))
 
 
@@ -316,7 +316,7 @@ def sample(document: Document, schema: Document) -> Any:
             for name, part in schema.get("properties", {}).items()
             if name in needed or has_example(document, part)
         }
-    return {"integer": schema.get("minimum", 1), "number": schema.get("minimum", 1), "boolean": True}.get(kind, "text")
+    return "text" if kind == "string" else True if kind == "boolean" else schema.get("minimum", 1)
 
 
 def has_example(document: Document, schema: Document) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -169,7 +168,7 @@ def read_cursor(cursor: str) -> str:
     """Return the place that a cursor means; raises `Invalid` when it is none of ours."""
     try:
         place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64 (binascii.Error is one too), no ASCII in it, or none to begin with
         place = ""
     if not place.isprintable() or not place:
         raise no_cursor()

@@ -195,6 +195,8 @@ def test_a_wrong_address_has_the_same_shape(client: FlaskClient, method: str, pa
         ("GET", f"{BATCHES}/a%00b"),
         ("GET", "/api/v2/jobs?batch_id=%00"),
         ("GET", "/api/v2/jobs?cursor=AA"),
+        ("GET", f"{BATCHES}/x/items?cursor=%E1%B1%98"),
+        ("GET", "/api/v2/models?cursor=%E1%B1%98"),
         ("GET", "/api/v2/options?colour=red"),
         ("DELETE", "/api/v2/keys/%00"),
         ("GET", "/api/v2/jobs/\u00e9/download/x%2F..%2Fy"),
