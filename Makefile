@@ -27,7 +27,8 @@ check: .venv/stamp ## ruff, mypy, import directions, YAML; quick
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_imports.py
-	$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable}}' docker-compose.yml
+	$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable}}' \
+		docker-compose.yml docs/kubernetes docs/prometheus
 
 bench: .venv/stamp ## measure: the benchmark tables
 	@exec $(BIN)/python -m benchmarks

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from click.testing import CliRunner, Result
 from cli import backup as commands
 from cli import dump
 from cli.embedded import Server, start_postgres, start_redis
-from tests.engine.processes import EXPORT, GENERATION, beat, wait_for, web, worker
+from tests.engine.processes import EXPORT, GENERATION, process, wait_for, web
 from tests.model_server import ModelServer
 
 Env = dict[str, str]
@@ -71,10 +72,16 @@ def count(url: str, status: str) -> int:
     return int(rows(url, f"SELECT count(*) FROM jobs WHERE status = '{status}'")[0][0])
 
 
-def run_processes(stack: ExitStack, env: Env, folder: Path) -> None:
-    stack.enter_context(worker("generation", GENERATION, env, folder))
-    stack.enter_context(worker("export", EXPORT, env, folder))
-    stack.enter_context(beat(env, folder))
+def run_processes(stack: ExitStack, env: Env, folder: Path) -> list[subprocess.Popen[bytes]]:
+    """Start both workers and beat at one time; whoever waits for their work waits for them."""
+    celery = [sys.executable, "-m", "celery", "-A", "tasks.celery"]
+    quiet = ["--without-gossip", "--without-mingle"]
+    started = {
+        "generation": [*celery, "worker", *GENERATION, "-n", "generation@%h", *quiet],
+        "export": [*celery, "worker", *EXPORT, "-n", "export@%h", *quiet],
+        "beat": [*celery, "beat", "--schedule", str(folder / "schedule"), "--pidfile="],
+    }
+    return [stack.enter_context(process(words, env, folder / f"{name}.log")) for name, words in started.items()]
 
 
 def submit(url: str, key: str) -> None:
@@ -97,7 +104,7 @@ def test_after_backup_under_load_wipe_and_restore_every_card_is_there_and_work_g
         env |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
         migrate(env)
         with ExitStack() as processes:
-            run_processes(processes, env, tmp_path)
+            running = run_processes(processes, env, tmp_path)
             url = processes.enter_context(web(env, tmp_path))
             submit(url, (home / "api-key").read_text().strip())
             wait_for(lambda: count(postgres.url, "completed") >= 3, "three cards are there", 60)
@@ -105,6 +112,9 @@ def test_after_backup_under_load_wipe_and_restore_every_card_is_there_and_work_g
             said = cardforge(env, "backup", str(file))
             assert f"{ITEMS} jobs" in said
             assert count(postgres.url, "completed") < ITEMS, "the load was over before the backup"
+            for one in running:  # as when the machine is lost
+                os.killpg(one.pid, signal.SIGKILL)
+                one.wait()
         redis.kill()
         postgres.kill()
         for folder in ("postgres", "redis"):
@@ -170,7 +180,8 @@ def made(home: Path, server: Server) -> Path:
 def ask(env: Env, *words: str) -> Result:
     from cli.main import main
 
-    return CliRunner().invoke(main, list(words), env=env)
+    unset = {name: None for name in ("DATABASE_URL", "REDIS_URL") if name not in env}
+    return CliRunner().invoke(main, list(words), env=env | unset)
 
 
 def content(url: str) -> Any:
