@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 from flask.testing import FlaskClient
@@ -148,3 +150,32 @@ def test_without_redis_the_rest_is_still_shown(client: FlaskClient, monkeypatch:
     assert found["cardforge_part_up", ("redis",)] == 0
     assert found["cardforge_part_up", ("database",)] == 1
     assert ("cardforge_jobs", ("queued",)) in found
+
+
+def test_counts_do_not_fall_when_a_process_of_the_web_server_dies(product: Product) -> None:
+    port = urlsplit(product.url).port
+    for number in range(20):
+        requests.get(f"{product.url}/no/such/other/{number}", timeout=10)
+    before = value(scrape(product.url)[1], "http_requests_total", route="none")
+    masters = [one for one in psutil.process_iter(["cmdline"]) if is_web(one, port)]
+    workers = [child for one in masters for child in one.children() if child.environ().get("PORT") == str(port)]
+    assert len(workers) == 2
+    workers[0].kill()
+    wait_for(
+        lambda: len([c for one in masters for c in one.children() if c.pid != workers[0].pid]) == 2, "it is replaced"
+    )
+    for _ in range(6):
+        assert value(scrape(product.url)[1], "http_requests_total", route="none") == before
+
+
+def is_web(process: psutil.Process, port: int | None) -> bool:
+    try:
+        line = " ".join(process.cmdline())
+        parent = process.parent()
+        return (
+            "gunicorn" in line
+            and process.environ().get("PORT") == str(port)
+            and (parent is None or "gunicorn" not in " ".join(parent.cmdline()))
+        )
+    except psutil.Error:
+        return False
