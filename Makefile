@@ -17,7 +17,8 @@ up: .venv/stamp ## run everything until Ctrl-C: API on PORT (8000), Flower on FL
 	@exec $(BIN)/cardforge up
 
 test: .venv/stamp ## run the whole test suite against real PostgreSQL and Redis
-	@exec $(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 chaos: .venv/stamp ## kill, freeze and starve everything at full size; about an hour; writes docs/reliability.md
 	@CHAOS=full exec $(BIN)/python -m pytest tests/chaos -q -s

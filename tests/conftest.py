@@ -16,6 +16,29 @@ from cli.embedded import Server, start_postgres, start_redis
 from tests.model_server import ModelServer
 
 
+# What has the machine for itself: it measures time, or is timed by the product's own clocks. All else runs by twos.
+ALONE = (
+    "chaos",
+    "api/test_flat.py",
+    "api/test_limits.py",
+    "cards/test_hostile.py",
+    "cards/test_lint_speed.py",
+    "cards/test_speed.py",
+    "engine/test_promises.py",
+    "test_watching.py",
+    "web",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is to run alone."""
+    folder = Path(__file__).parent
+    alone = [folder / name for name in ALONE]
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in alone):
+            item.add_marker(pytest.mark.alone)
+
+
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     # A short path: sockets live in it.
