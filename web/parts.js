@@ -160,7 +160,7 @@ export function pages({ load, row, list, none, count = () => {} }) {
 }
 
 /** A figure with its name. @param {string} name @param {Child|Child[]} value @param {Child} [note] */
-export const figure = (name, value, note) => h("div.figure", h("dt", name), h("dd", value), note && h("small", note));
+export const figure = (name, value, note) => h("div.figure", h("dt", name), h("dd", value, note && h("small", note)));
 
 /**
  * Somebody else was faster: show both, and ask. Resolves "mine", "theirs" or "".

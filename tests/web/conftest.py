@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import text
 
-from tests.engine.processes import EXPORT, GENERATION, web, worker
+from tests.engine.processes import EXPORT, GENERATION, wait_for, web, worker
 from tests.web.studio import User
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 QUIETER = ("--disable-component-update", "--disable-sync")
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +54,22 @@ def url(workers: Path, surroundings: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
+def database(database: Any) -> Iterator[Any]:
+    """The database; let go of once the processes are done with it, or the next test could not empty it."""
+    yield database
+    wait_for(lambda: is_idle(database), "the processes are done with the database")
+
+
+def is_idle(database: Any) -> bool:
+    """Say whether no job is left, and nobody else has a transaction open."""
+    left = "SELECT count(*) FROM jobs WHERE status IN ('queued', 'processing')"
+    others = "pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    busy = f"SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND {others}"
+    with database.transaction() as session:
+        return not session.scalar(text(f"SELECT ({left}) + ({busy})"))
+
+
+@pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", accept_downloads=True)
     made.set_default_timeout(15_000)
@@ -67,6 +85,7 @@ def page(context: BrowserContext, database: Any) -> Iterator[Page]:
     found.on("pageerror", lambda error: faults.append(str(error)))
     found.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
     yield found
+    found.close()
     assert not faults
 
 

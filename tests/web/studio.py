@@ -9,11 +9,10 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 SOURCES = (
-    "Ondine Marsh keeps the lamp on Gull Rock. She counts the ships that pass and fears the fog. "
-    "The Harbour Guild pays her in oil and bread, and Captain Brand brings both.",
+    "Sir Galahad keeps watch at the chapel in the Silverwood. He fears only mirrors.",
     "Tam Fisher mends nets in the harbour of Wick. He sings at night and never learned to swim.",
 )
-NAMES = ("Ondine Marsh", "Tam Fisher")
+NAMES = ("Sir Galahad", "Tam Fisher")
 
 
 @dataclass
@@ -49,6 +48,10 @@ class User:
         self.page.get_by_role("button", name="Deal the cards").click()
         self.page.wait_for_url("**/#/batches/batch_*")
         return self.page.url.rpartition("/")[2]
+
+    def part(self, title: str) -> Locator:
+        """Return a field of the card page."""
+        return self.page.get_by_role("region", name=title, exact=True)
 
     def figure(self, name: str) -> Locator:
         return self.page.locator(".figure").filter(has=self.page.locator("dt", has_text=name)).locator("dd")

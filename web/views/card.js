@@ -49,7 +49,7 @@ function paint(desk) {
   const image = h("img", { alt: `Portrait of ${character.name}`, width: 400, height: 600 });
   portrait(character).then((url) => (image.src = url), () => image.classList.add("is-missing"));
   fill(desk.side, h("figure.frame.big", image), h("div.actions.portrait-actions", button("Change portrait…", guarded(() => changePortrait(desk)), { kind: "small", icon: "edit" })),
-    h("dl.about", ABOUT.map((one) => aboutRow(desk, one, card[one.name]))),
+    h("div.about", ABOUT.map((one) => aboutRow(desk, one, card[one.name]))),
     character.book_id ? linkButton(`#/books/${character.book_id}`, `Lorebook: ${plural(card.character_book?.entries?.length ?? 0, "entry", "entries")}`, { icon: "books" }) : h("p.note", "This card has no lorebook."),
     desk.score, desk.files);
   const shown = FIELDS.filter(({ name }) => card[name]?.length || ["description", "personality", "scenario", "first_mes"].includes(name));
@@ -93,8 +93,8 @@ function aboutRow(desk, one, value) {
   const text = Array.isArray(value) ? value : (value ?? "");
   const notes = h("ul.findings");
   desk.notes.set(one.name, notes);
-  const shown = h("dd", Array.isArray(text) ? h("span.chips", text.map((tag) => h("span.chip", tag))) : text || h("span.quiet-text", "–"));
-  const row = h("div.about-row", h("dt", one.title), shown, editButton(one.title, () => {
+  const shown = h("div.about-text", Array.isArray(text) ? h("span.chips", text.map((tag) => h("span.chip", tag))) : text || h("span.quiet-text", "–"));
+  const row = h("div.about-row", h("span.about-name", one.title), shown, editButton(one.title, () => {
     const control = Array.isArray(text) ? h("input", { value: text.join(", ") }) : h("input", { value: text });
     edit(desk, row, one, control, () => (Array.isArray(text) ? control.value.split(",").map((/** @type {string} */ tag) => tag.trim()).filter(Boolean) : control.value), text, Array.isArray(text) ? "With commas between them." : "");
   }), notes);
@@ -107,8 +107,9 @@ const editButton = (title, action) => button("", action, { icon: "edit", kind: "
 /** @param {any} desk @param {Field} one @param {any} value */
 function fieldOf(desk, one, value) {
   const notes = h("ul.findings");
+  const who = desk.character.card.data.nickname || desk.character.name;
   desk.notes.set(one.name, notes);
-  const body = h("div.field-body", { class: one.look ?? "" }, one.many ? greetings(value ?? []) : one.name === "mes_example" ? dialogue(value ?? "") : paragraphs(value ?? ""));
+  const body = h("div.field-body", { class: one.look ?? "" }, one.many ? greetings(value ?? [], who) : one.name === "mes_example" ? dialogue(value ?? "", who) : paragraphs(value ?? "", who));
   const node = h("section.card-field", { "aria-label": one.title },
     h("header", h("h2", one.title), h("div.actions", one.write && button("", guarded(() => regenerate(desk, one)), { icon: "again", kind: "bare", label: `Write anew: ${one.title}` }), editButton(one.title, () => begin()))),
     body, notes);
@@ -120,33 +121,39 @@ function fieldOf(desk, one, value) {
   return node;
 }
 
-/** @param {string} text */
-const paragraphs = (text) => (text.trim() ? text.split(/\n{2,}/).map((part) => h("p", styled(part))) : h("p.quiet-text", "Empty."));
+/** @param {string} text @param {string} who what {{char}} stands for */
+const paragraphs = (text, who) => (text.trim() ? text.split(/\n{2,}/).map((part) => h("p", styled(part, who))) : h("p.quiet-text", "Empty."));
 
-/** A text with what is told between asterisks in italics, and macros marked. @param {string} text */
-function styled(text) {
+/** A text with what is told between asterisks in italics, and macros marked. @param {string} text @param {string} who */
+function styled(text, who) {
   return text.split(/(\*[^*\n]+\*|\{\{[^{}\n]+\}\})/).map((part) => {
-    if (/^\*[^*\n]+\*$/.test(part)) return h("em", macros(part.slice(1, -1)));
-    return macros(part);
+    if (/^\*[^*\n]+\*$/.test(part)) return h("em", macros(part.slice(1, -1), who));
+    return macros(part, who);
   });
 }
 
-/** @param {string} text */
-const macros = (text) => text.split(/(\{\{[^{}\n]+\}\})/).map((part) => (/^\{\{[^{}\n]+\}\}$/.test(part) ? h("span.macro", part.slice(2, -2)) : part));
+/** @param {string} text @param {string} who */
+const macros = (text, who) => text.split(/(\{\{[^{}\n]+\}\})/).map((part) => (/^\{\{[^{}\n]+\}\}$/.test(part) ? macro(part, who) : part));
 
-/** @param {string[]} texts */
-function greetings(texts) {
-  if (!texts.length) return h("p.quiet-text", "None.");
-  return h("ol.greetings", texts.map((text, at) => h("li", h("details", { open: at === 0 }, h("summary", h("strong", `${at + 1}`), h("span", text.replace(/[*_]/g, "").slice(0, 90)), ), h("div", paragraphs(text))))));
+/** A macro as what it stands for: the character's name, or the player. @param {string} text @param {string} who */
+function macro(text, who) {
+  const name = text.slice(2, -2).trim();
+  return h("span.macro", { title: text }, /^char$/i.test(name) ? who : /^user$/i.test(name) ? "User" : name);
 }
 
-/** @param {string} text */
-function dialogue(text) {
+/** @param {string[]} texts @param {string} who */
+function greetings(texts, who) {
+  if (!texts.length) return h("p.quiet-text", "None.");
+  return h("ol.greetings", texts.map((text, at) => h("li", h("details", { open: at === 0 }, h("summary", h("strong", `${at + 1}`), h("span", text.replace(/[*_]/g, "").replace(/\{\{char\}\}/gi, who).slice(0, 90))), h("div", paragraphs(text, who))))));
+}
+
+/** @param {string} text @param {string} who */
+function dialogue(text, who) {
   const blocks = text.split(/^<START>\s*$/m).map((block) => block.trim()).filter(Boolean);
   if (!blocks.length) return h("p.quiet-text", "None.");
   return blocks.map((block) => h("div.talk", block.split("\n").map((line) => {
-    const [, who, said] = /^\{\{(user|char)\}\}:\s*(.*)$/i.exec(line) ?? [];
-    return h("p", { class: who ? `by-${who.toLowerCase()}` : "" }, who && h("span.macro", who), styled(said ?? line));
+    const [, by, said] = /^(\{\{(?:user|char)\}\}):\s*(.*)$/i.exec(line) ?? [];
+    return h("p", { class: by ? `by-${by.slice(2, -2).toLowerCase()}` : "" }, by && macro(by, who), styled(said ?? line, who));
   })));
 }
 
