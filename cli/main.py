@@ -71,6 +71,7 @@ def announce(stack: Stack) -> None:
     lines = {
         "API": f"{stack.url}/api/v2",
         "docs": f"{stack.url}/api/v2/docs",
+        "metrics": f"{stack.url}/metrics",
         "Flower": f"http://127.0.0.1:{stack.flower_port}  (user {user}, password {password})",
         "API key": str(key) if key.exists() else "none in this home: `python -m migrations new-key` makes one",
         "logs": f"{stack.home / 'logs'}/",

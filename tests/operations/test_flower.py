@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +16,7 @@ import requests
 from tests.engine.processes import wait_for
 from tests.operations.conftest import LOGIN, Product
 
+ROOT = Path(__file__).parents[2]
 TABLE = (
     "/tasks/datatable?draw=1&start=0&length=100&search[value]="
     "&order[0][column]=0&order[0][dir]=asc&columns[0][data]=name"
@@ -75,3 +79,13 @@ def test_no_text_and_no_secret_is_on_any_page(
             assert word not in text, (path, word)
     assert workers
     assert json.dumps(workers).count("generation@") > 0
+
+
+def test_the_procfiles_line_does_not_start_without_a_login_and_keeps_it_off_the_command_line() -> None:
+    (line,) = [line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("flower: ")]
+    command = line.removeprefix("flower: ")
+    bare = {name: value for name, value in os.environ.items() if name != "FLOWER_BASIC_AUTH"}
+    done = subprocess.run(["sh", "-c", command], env=bare, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode != 0
+    assert "set it to user:password" in done.stderr
+    assert "--basic-auth" not in command  # anybody on the machine can read command lines
