@@ -168,7 +168,7 @@ export const figure = (name, value, note) => h("div.figure", h("dt", name), h("d
  * @param {{name: string, mine: string, theirs: string}[]} differences
  */
 export function conflict(noun, error, differences) {
-  const who = error.details.updated_by ? ` by ${error.details.updated_by}` : "";
+  const who = error.details.updated_by ? ` (with the key …${error.details.updated_by.slice(-6)})` : "";
   const told = h("p", `${error.message}${who}, ${moment(error.details.updated_at)}: it is at version ${error.details.current_version}, and you began with ${error.details.your_version}.`);
   const table = h("div.versus", h("div.versus-row.versus-head", h("span", "Field"), h("span", "Mine"), h("span", "Theirs")),
     differences.map(({ name, mine, theirs }) => h("div.versus-row", h("span", name), h("pre.mine", mine || "—"), h("pre.theirs", theirs || "—"))));

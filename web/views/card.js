@@ -256,7 +256,8 @@ export function findingOf(finding) {
 
 /** @param {any} desk */
 async function loadLosses(desk) {
-  const names = Object.keys(desk.character.links.downloads);
+  const there = desk.character.links.downloads;
+  const names = [...new Set([...Object.keys(FORMATS), ...Object.keys(there)])].filter((name) => name in there);
   const rows = names.map((name) => {
     const lost = h("div.losses", h("small", "…"));
     const row = h("li", button(FORMATS[/** @type {"v1"} */ (name)] ?? name, guarded(async () => toast(`${await save(`${desk.path}/download/${name}`)} saved.`)), { icon: "down", kind: "small" }), lost);
@@ -266,7 +267,7 @@ async function loadLosses(desk) {
   await Promise.all(rows.map(async ({ name, lost }) => {
     try {
       const { losses } = await get(`${desk.path}/losses/${name}`, undefined, desk.page.signal);
-      fill(lost, losses.length ? h("details", h("summary", `loses ${plural(losses.length, "thing")}`), h("ul", losses.map((/** @type {any} */ one) => h("li", h("code", one.field), ` ${one.message}`)))) : h("small", "loses nothing"));
+      fill(lost, losses.length ? h("details", h("summary", `loses ${losses.length}`), h("ul", losses.map((/** @type {any} */ one) => h("li", h("code", one.field), ` ${one.message}`)))) : h("small", "loses nothing"));
     } catch {
       fill(lost, "");
     }

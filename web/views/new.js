@@ -11,7 +11,7 @@ const DRAFT = "cardforge.draft";
 const LONGEST = 200_000; // characters of one source
 const SHOWN = 60; // slips that are drawn
 const FORMATS = [["tavernai", "PNG card"], ["json", "JSON"], ["v2", "V2"], ["v3", "V3"], ["charx", "CHARX"], ["worldinfo", "World Info"], ["yaml", "YAML"], ["markdown", "Markdown"], ["v1", "V1"]];
-const STYLES = [["", "as the profile says"], ["tarot", "Tarot card"], ["glass", "Stained glass"], ["poster", "Travel poster"]];
+const STYLES = [["", "as usual"], ["tarot", "Tarot card"], ["glass", "Stained glass"], ["poster", "Travel poster"]];
 const CARD_FILES = /\.(png|charx|zip)$/i;
 
 /** @typedef {{name: string, text: string}} Slip */
@@ -165,7 +165,7 @@ function panel(desk, profiles) {
     changed(desk);
   };
   const own = profiles.map((one) => [one.id, one.is_builtin ? one.name : `${one.name} (yours)`]);
-  const about = h("small.hint");
+  const about = h("p.note.about-profile");
   const describe = () => (about.textContent = profiles.find((one) => one.id === draft.profile_id)?.description ?? "");
   controls.name = h("input", { value: draft.name, maxlength: 200, autocomplete: "off", oninput: set("name") });
   controls.profile_id = select(/** @type {any} */ (own), draft.profile_id, { onchange: (/** @type {any} */ e) => (set("profile_id")(e), describe()) });
@@ -179,15 +179,14 @@ function panel(desk, profiles) {
   controls.submit = button("Deal the cards", guarded(() => submit(desk)), { kind: "primary large", icon: "spark" });
   describe();
   return [h("h2", "How to write them"),
-    field("Profile", controls.profile_id, { hint: about }),
+    h("div.pair", field("Profile", controls.profile_id), field("Portraits", style)), about,
     h("fieldset.ticks", h("legend", "Files to make"), h("div.chips", FORMATS.map(([value, text]) => h("label.check.chip", h("input", { type: "checkbox", value, checked: draft.options.format.includes(value), onchange: (/** @type {any} */ e) => {
       draft.options.format = FORMATS.map(([one]) => one).filter((one) => (one === value ? e.target.checked : draft.options.format.includes(one)));
       changed(desk);
     } }), text)))),
-    field("Portraits", style),
     h("div.options-line", h("div", h("strong", "Options"), desk.chosen), button("All options…", guarded(() => chooseOptions(desk)), { icon: "options" })),
     h("div.pair", field("Budget, in dollars", controls.max_cost_usd), field("At one time", controls.max_concurrent)),
-    field("Name of the batch", controls.name, { hint: "So that you find it again." }),
+    field("Name of the batch", controls.name),
     h("div.deal-foot", desk.estimate, desk.wrong, controls.submit)];
 }
 
@@ -209,8 +208,18 @@ function bodyOf({ slips, options, profile_id, budget, concurrent, name }) {
   const generations = slips.filter((slip) => slip.text.trim()).map((slip) => ({ source_material: slip.text, profile_id, options, metadata: slip.name ? { file: slip.name } : {} }));
   /** @type {Record<string, any>} */
   const batch_options = { name, max_concurrent: Number(concurrent) || 10 };
-  if (budget.trim()) batch_options.max_cost_usd = Number(budget.replace(",", ".").replace("$", ""));
+  if (budget.trim()) batch_options.max_cost_usd = dollarsOf(budget);
   return { generations, batch_options };
+}
+
+/** @param {string} text */
+const dollarsOf = (text) => Number(text.replace(",", ".").replace("$", ""));
+
+/** Say what is wrong with the budget; the API would see no number at all. @param {any} desk */
+function isBudget(desk) {
+  const isGood = !Number.isNaN(dollarsOf(desk.draft.budget));
+  if (!isGood) blame(desk.controls.max_cost_usd, "Give an amount in dollars, such as 2.50.");
+  return isGood;
 }
 
 /** @param {any} desk */
@@ -218,7 +227,7 @@ async function estimate(desk) {
   const body = bodyOf(desk.draft);
   const text = JSON.stringify(body);
   if (!body.generations.length) return fill(desk.estimate, h("p.quiet-text", "The estimate appears once there is a source."));
-  if (text === desk.estimated) return;
+  if (text === desk.estimated || !isBudget(desk)) return;
   desk.estimated = text;
   desk.asking?.abort();
   desk.asking = new AbortController();
@@ -279,6 +288,7 @@ async function submit(desk) {
     blame(desk.boxes[0], "Write or paste something to make a card from.");
     return desk.boxes[0].focus();
   }
+  if (!isBudget(desk)) return desk.controls.max_cost_usd.focus();
   const text = JSON.stringify(body);
   if (desk.sent.body !== text) desk.sent = { body: text, once: crypto.randomUUID() }; // the same again is answered as before, not done twice
   try {

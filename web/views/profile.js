@@ -37,7 +37,8 @@ function paint(desk) {
   fill(desk.head, head(read.name, lead, [
     button("Versions…", guarded(() => versions(desk)), { icon: "again" }), button("Copy…", guarded(() => copy(read)), { icon: "cards" }),
     !read.is_builtin && button("", guarded(() => remove(desk)), { icon: "bin", kind: "bare", label: "Delete this profile" }), !read.is_builtin && desk.save], back("#/profiles", "Profiles")));
-  const fields = h("fieldset.profile-form", { disabled: read.is_builtin }, h("legend.visually-hidden", "Profile"), about(desk), config(desk), prompts(desk));
+  const fields = h("div.profile-form", about(desk), config(desk), prompts(desk));
+  if (read.is_builtin) for (const control of desk.controls.values()) control.disabled = true;
   fill(page.root, desk.head, desk.state, fields);
   changed(desk);
 }
