@@ -91,7 +91,7 @@ def put_back(url: str, file: Path, told: Told, found: Found) -> None:
         if found.schema:
             migrate(url, "downgrade", "base")
         migrate(url, "upgrade", told.schema)
-    dump.read(url, file)
+    dump.read(url, file, told)
     migrate(url)
 
 
@@ -120,6 +120,8 @@ def database(command: str) -> Iterator[str]:
     elif command == "backup" and not (home / "postgres").exists():
         raise Refused(f"Nothing to back up: DATABASE_URL is not set, and there is no database in {home}.")
     else:
+        if running_services(home):
+            raise Refused(f"`cardforge up` runs on {home}: stop it first.")
         with Signals() as signals, claim(home, command):
             server = start_postgres(home, guard=signals.shield)
             try:

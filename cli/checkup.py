@@ -233,13 +233,17 @@ def check_beat(patient: Patient) -> Finding:
     with patient.redis() as client:
         seconds, microseconds = client.time()
         ran_at, newest = client.hget(REPAIRS, RAN_AT), client.lindex(UPKEEP_QUEUE, 0)
+        up_for = client.info("server")["uptime_in_seconds"]
     now = seconds + microseconds / 1e6
     if ran_at is not None and now - float(ran_at) <= late:
         return Finding("beat", "ok", f"upkeep ran {max(0.0, now - float(ran_at)):.0f} s ago")
     if newest is not None and now - sent_at(newest) <= late:
         return Finding("beat", "ok", "sends, but no worker takes up what it sends")
-    ago = "not since Redis was last empty" if ran_at is None else f"{ago_of(now - float(ran_at))} ago"
-    told = f"Beat does not run: upkeep last ran {ago}, and should every {every:g} s."
+    if up_for <= late:
+        told = f"upkeep has not run since Redis was started, {up_for:.0f} s ago"
+        return Finding("beat", "warning", told, "Look again in a moment.")
+    last = "has not run since Redis was empty" if ran_at is None else f"last ran {ago_of(now - float(ran_at))} ago"
+    told = f"Beat does not run: upkeep {last}, and should every {every:g} s."
     return Finding("beat", "fault", told, f"Start the process of the line `beat:` in the Procfile, once only; {UP}.")
 
 

@@ -147,13 +147,13 @@ def header(path: Path, file: Any) -> Told:
         raise Refused(none) from error
 
 
-def read(url: str, path: Path) -> None:
-    """Put the rows of a checked backup in the place of all that is there, in one transaction: all of it or nothing."""
+def read(url: str, path: Path, told: Told) -> None:
+    """Put the rows of a checked backup in the place of those that are there, in one transaction: all or nothing."""
     with connected(url) as connection, gzip.open(path) as file, connection.cursor() as cursor:
-        told = header(path, file)
+        header(path, file)
         if (found := schema_of(cursor)) != told.schema:
             raise Refused(f"The database is at schema {found}, the backup at {told.schema}.")
-        cursor.execute(f"TRUNCATE {', '.join(map(quoted, [*tables(cursor), 'workers']))} RESTART IDENTITY CASCADE")
+        cursor.execute(f"TRUNCATE {', '.join(map(quoted, [*told.rows, 'workers']))} RESTART IDENTITY CASCADE")
         for line in file:
             part = json.loads(line)
             if "table" in part:
