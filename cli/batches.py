@@ -20,6 +20,7 @@ from cli.sources import generations
 
 STATUSES = click.Choice(["queued", "processing", "completed", "failed", "cancelled"])
 PRIORITIES = click.Choice(["high", "standard", "low"])
+DOLLARS = click.FloatRange(min=0, min_open=True)
 
 
 @click.group()
@@ -53,7 +54,9 @@ def read_generations(
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the finished cards.")
 @click.option("--name", help="A name to know the batch by.")
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="How many cards to work on at a time.")
-@click.option("--max-cost", "max_cost_usd", metavar="USD", help="The budget: no call once this much is spent.")
+@click.option(
+    "--max-cost", "max_cost_usd", type=DOLLARS, metavar="USD", help="The budget: no call once this much is spent."
+)
 @click.option("--priority", type=PRIORITIES)
 @click.option("--stop-on-error", is_flag=True, help="The first failure cancels what has not begun.")
 @click.option("--skip-invalid", is_flag=True, help="An invalid item fails by itself and does not refuse the batch.")
@@ -234,7 +237,9 @@ def cancel_batch(batch_id: str, as_json: bool) -> None:
 @click.argument("batch_id")
 @click.option("--include-cancelled", is_flag=True, help="Cancelled items too.")
 @click.option("--fresh", is_flag=True, help="Ask the model anew, also what was answered and paid before.")
-@click.option("--max-cost", "max_cost_usd", type=float, metavar="USD", help="The batch's budget from here on, in all.")
+@click.option(
+    "--max-cost", "max_cost_usd", type=DOLLARS, metavar="USD", help="The batch's budget from here on, in all."
+)
 @as_json_option
 @answering
 def retry_batch(batch_id: str, include_cancelled: bool, fresh: bool, max_cost_usd: float | None, as_json: bool) -> None:

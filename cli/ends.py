@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
@@ -27,6 +28,7 @@ Settings are environment variables: CARDFORGE_URL and CARDFORGE_API_KEY say wher
 and the key in $CARDFORGE_HOME/api-key); the file .env.example lists them all.
 """
 MOST_DETAILS = 10
+MORE = re.compile(r" \(\d+ more in details\)$")  # they follow here
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,9 +50,11 @@ def told(error: CardforgeError) -> str:
         return f"{error.message} Start it with `cardforge up`, or set CARDFORGE_URL."
     if not isinstance(error, ApiError):
         return error.message
-    lines = [show.clean(f"{error.code}: {error.message}")]
-    fresh = [(place, show.clean(words)) for place, words in error.problems()]
-    fresh = [(place, words) for place, words in fresh if words not in error.message]
+    message = MORE.sub("", show.clean(error.message))
+    lines = [f"{error.code}: {message}"]
+    problems = [(place, show.clean(words)) for place, words in error.problems()]
+    fresh = problems if len(problems) > 1 else [(place, words) for place, words in problems if words not in message]
+    fresh = [(place, words) for place, words in fresh if f"{place}: {words}" != message]
     lines += [f"  {show.clean(place)}: {words}" for place, words in fresh[:MOST_DETAILS]]
     if len(fresh) > MOST_DETAILS:
         lines.append(f"  ... and {len(fresh) - MOST_DETAILS} more")

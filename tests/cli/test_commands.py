@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from cardforge_client import transport
 from cli.embedded import free_port
 from cli.main import main
+from schemas.generations import BatchOptionsSchema
 from tests.client.server import Answer, Script, events, say, scripted
 
 BATCHES = "/api/v2/batch-generations"
@@ -51,6 +52,16 @@ def test_errors_of_the_api_are_told_with_code_and_details(api: Script, run: Run)
     result = run("keys", "create", "ci")
     assert result.exit_code == 4
     assert result.stderr == "cardforge: VALIDATION_ERROR: Not valid.\n  scopes.0: Unknown scope.\n"
+
+
+def test_each_field_is_told_though_several_say_the_same(api: Script, run: Run) -> None:
+    details = {f"generations.{n}.profile_id": ["There is no such profile."] for n in range(3)}
+    message = "generations.0.profile_id: There is no such profile. (2 more in details)"
+    api["POST /api/v2/keys"] = say({"error": "VALIDATION_ERROR", "message": message, "details": details}, 422)
+    told = run("keys", "create", "ci").stderr
+    assert "generations.2.profile_id: There is no such profile." in told
+    assert "more in details" not in told  # they are all here
+    assert told.count("generations.0.") == 1
 
 
 def test_many_details_are_cut_and_counted(api: Script, run: Run) -> None:
@@ -245,12 +256,21 @@ def test_submit_says_all_that_a_batch_can_be_told(api: Script, run: Run, source:
     result = run("batch", "submit", source, "--no-wait", *words, "--callback-url", "https://example.com/hook")
     assert (result.exit_code, result.stdout) == (0, "batch_1\n")
     assert api.requests[0].json["batch_options"] == {
-        "max_cost_usd": "2.50",
+        "max_cost_usd": 2.5,
         "continue_on_error": False,
         "skip_invalid": True,
         "priority": "low",
         "callback_url": "https://example.com/hook",
     }
+    BatchOptionsSchema().load(api.requests[0].json["batch_options"])  # the service takes what we send
+
+
+@pytest.mark.parametrize("dollars", ["0", "-1", "five"])
+def test_a_budget_that_is_none_is_refused_before_anything_is_sent(
+    api: Script, run: Run, source: Path, dollars: str
+) -> None:
+    result = run("batch", "submit", source, "--no-wait", "--max-cost", dollars)
+    assert (result.exit_code, "--max-cost" in result.stderr, api.requests) == (2, True, [])
 
 
 RANGE = {"low": 1, "expected": 2, "max": 3000}
