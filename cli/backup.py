@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,14 +44,25 @@ def backup(file: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True))
 @click.option("--force", is_flag=True, help="Also into a database that is in use: what is in it is lost.")
 @answering
 def restore(file: Path, force: bool) -> None:
-    """Put the backup FILE into the database of DATABASE_URL, else the one in $CARDFORGE_HOME.
+    """Put the backup FILE (- is standard input) into the database of DATABASE_URL, else the one in $CARDFORGE_HOME.
 
     Stop all workers before. Jobs that were being worked on go on when they start: what is paid for is not paid again.
     """
+    if str(file) == "-":
+        with tempfile.NamedTemporaryFile(prefix="cardforge-", suffix=".cfb") as kept:
+            shutil.copyfileobj(sys.stdin.buffer, kept)
+            kept.flush()
+            restore_file(Path(kept.name), force)
+    else:
+        restore_file(file, force)
+
+
+def restore_file(file: Path, force: bool) -> None:
+    """Check a backup to its end, look at the database, and only then begin. Raises `Refused`."""
     told = dump.check(file)
     if told.schema > newest_schema():
         raise Refused(

@@ -276,3 +276,16 @@ def test_without_a_url_the_homes_own_database_is_taken(made: Path, tmp_path: Pat
     assert "500 batches" in cardforge(alone, "restore", str(made))
     cardforge(alone, "backup", str(tmp_path / "b.cfb"))
     assert dump.check(tmp_path / "b.cfb").rows == dump.check(made).rows
+
+
+def test_a_backup_goes_through_pipes(env: Env, made: Path, server: Server) -> None:
+    before = content(server.url)
+    program = [sys.executable, "-c", "from cli.main import main; main()"]
+    piped = subprocess.run([*program, "backup", "-"], env=env, capture_output=True, check=True)
+    assert b"500 batches" in piped.stderr
+    rows(server.url, "DELETE FROM batches")
+    back = subprocess.run(
+        [*program, "restore", "-", "--force"], env=env, input=piped.stdout, capture_output=True, check=True
+    )
+    assert b"restored: 500 batches" in back.stdout
+    assert content(server.url) == before

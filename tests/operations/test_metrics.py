@@ -11,6 +11,7 @@ import requests
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+import settings
 from tests.engine.processes import wait_for
 from tests.operations.conftest import Product
 
@@ -118,6 +119,12 @@ def test_two_scrapes_agree_whichever_process_answers(product: Product, scraped: 
 def token(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("METRICS_TOKEN", "metrics-token-of-the-tests")
     return "metrics-token-of-the-tests"
+
+
+def test_a_token_that_could_be_guessed_is_refused_at_the_start_and_not_quoted(environment: dict[str, str]) -> None:
+    with pytest.raises(settings.SettingError, match="METRICS_TOKEN must be 16 random characters") as raised:
+        settings.load(environment | {"METRICS_TOKEN": "hush-hush"})
+    assert "hush" not in str(raised.value)
 
 
 def test_with_a_token_nobody_reads_without_it(client: FlaskClient, token: str) -> None:
