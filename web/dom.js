@@ -16,7 +16,7 @@ export function h(name, props, ...children) {
   const [tag, ...classes] = name.split(".");
   const node = document.createElement(tag);
   if (classes.length) node.className = classes.join(" ");
-  if (isChild(props)) children.unshift(props);
+  if (isChild(props)) children.unshift(/** @type {Child} */ (props));
   else for (const [key, value] of Object.entries(props ?? {})) set(node, key, value);
   node.append(...children.flat(3).filter(isShown).map(toNode));
   return node;

@@ -68,7 +68,7 @@ async function listen(path, last, heard, live, signal) {
 
 /** @param {ReadableStream<Uint8Array>} body @param {(told: Told) => void} heard @param {AbortController} quiet */
 async function read(body, heard, quiet) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.pipeThrough(/** @type {any} */ (new TextDecoderStream())).getReader();
   let rest = "";
   let done = false;
   for (;;) {

@@ -6,11 +6,12 @@ import { ago, moment, words } from "./format.js";
 
 /** @typedef {import("./dom.js").Child} Child */
 
+/** @type {Record<string, string>} */
 const MARKS = { queued: "♢", processing: "◐", completed: "♦", failed: "✕", cancelled: "–" };
 
 /** How something stands: a sign and a word, never colour alone. @param {string} status */
 export function badge(status) {
-  return h("span.badge", { class: `is-${status}` }, h("i", { "aria-hidden": "true" }, MARKS[/** @type {keyof MARKS} */ (status)] ?? "·"), words(status));
+  return h("span.badge", { class: `is-${status}` }, h("i", { "aria-hidden": "true" }, MARKS[status] ?? "·"), words(status));
 }
 
 /** The head of a view. @param {string} title @param {Child|Child[]} [lead] @param {Child|Child[]} [actions] @param {Child} [above] */

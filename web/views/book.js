@@ -184,6 +184,7 @@ async function editEntry(desk, entry) {
     ...Object.fromEntries(ticks.map(({ name, node }) => [name, node.querySelector("input").checked])) });
   const wrong = h("div");
   const store = () => saveEntry(desk, entry, body(), wrong);
+  /** @type {{value: string, text: string, kind?: string, check?: () => any}[]} */
   const choices = [{ value: "", text: "Cancel" }, { value: "done", text: entry ? "Save" : "Add", kind: "primary", check: store }];
   if (entry) choices.unshift({ value: "delete", text: "Delete", kind: "danger" });
   const end = await ask(entry ? `Edit: ${entry.name}` : "A new entry", h("div.form",
@@ -201,7 +202,7 @@ function kept(entry) {
   return { priority, comment, case_sensitive, use_regex };
 }
 
-/** @param {any} desk @param {any} entry @param {any} body @param {HTMLElement} wrong */
+/** @param {any} desk @param {any} entry @param {any} body @param {HTMLElement} wrong @returns {Promise<boolean>} whether the dialog may close */
 async function saveEntry(desk, entry, body, wrong) {
   try {
     if (entry) await change("PUT", `${desk.path}/entries/${entry.id}`, { json: body, ifMatch: desk.etag });

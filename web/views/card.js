@@ -25,7 +25,9 @@ const ABOUT = [
   { name: "name", title: "Name" }, { name: "nickname", title: "Nickname" }, { name: "tags", title: "Tags", lines: true, write: true },
   { name: "creator", title: "Creator" }, { name: "character_version", title: "Version of the card" },
 ];
+/** @type {Record<string, string>} */
 const SEVERITIES = { E: "to mend", W: "to look at", I: "to know" };
+/** @type {Record<string, string>} */
 const FORMATS = { tavernai: "PNG card", charx: "CHARX", v3: "JSON V3", v2: "JSON V2", v1: "JSON V1", json: "JSON, flat", yaml: "YAML", worldinfo: "World Info", markdown: "Markdown" };
 
 /** @param {import("../app.js").Page} page */
@@ -251,7 +253,7 @@ function paintFindings(desk) {
 export function findingOf(finding) {
   const place = /\[(\d+)\]/.exec(finding.field);
   const where = finding.field.startsWith("alternate_greetings") && place ? `Greeting ${Number(place[1]) + 1}: ` : "";
-  return h("li.finding", { class: `is-${finding.severity}` }, h("span.rule", { title: SEVERITIES[/** @type {"E"} */ (finding.severity)] }, finding.rule, h("span.visually-hidden", ` ${SEVERITIES[/** @type {"E"} */ (finding.severity)]}`)), h("span", where, finding.message, finding.fix && [". ", h("em", `${finding.fix}.`)]));
+  return h("li.finding", { class: `is-${finding.severity}` }, h("span.rule", { title: SEVERITIES[finding.severity] }, finding.rule, h("span.visually-hidden", ` ${SEVERITIES[finding.severity]}`)), h("span", where, finding.message, finding.fix && [". ", h("em", `${finding.fix}.`)]));
 }
 
 /** @param {any} desk */
@@ -260,7 +262,7 @@ async function loadLosses(desk) {
   const names = [...new Set([...Object.keys(FORMATS), ...Object.keys(there)])].filter((name) => name in there);
   const rows = names.map((name) => {
     const lost = h("div.losses", h("small", "…"));
-    const row = h("li", button(FORMATS[/** @type {"v1"} */ (name)] ?? name, guarded(async () => toast(`${await save(`${desk.path}/download/${name}`)} saved.`)), { icon: "down", kind: "small" }), lost);
+    const row = h("li", button(FORMATS[name] ?? name, guarded(async () => toast(`${await save(`${desk.path}/download/${name}`)} saved.`)), { icon: "down", kind: "small" }), lost);
     return { name, lost, row };
   });
   fill(desk.files, h("h2", "Download"), h("ul", rows.map(({ row }) => row)));

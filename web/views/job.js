@@ -8,7 +8,9 @@ import { ask, back, badge, button, confirm, field, figure, guarded, head, meter,
 import { connection } from "./batch.js";
 
 const OVER = new Set(["completed", "failed", "cancelled"]);
+/** @type {Record<string, string>} */
 const STEPS = { generate: "Write the card", expand_lorebook: "Expand the lorebook", export: "Export the files" };
+/** @type {Record<string, string>} */
 const SIGNS = { queued: "♢", processing: "◐", completed: "♦", failed: "✕", cancelled: "–" };
 
 /** @param {import("../app.js").Page} page */
@@ -70,8 +72,8 @@ function paintAll(page, path, job, view) {
     fill(view.head, head("Job", [badge(job.status), ` · submitted ${moment(job.created_at)} · `, h("code", job.job_id)], actions(page, path, job, isOver), back(job.batch_id ? `#/batches/${job.batch_id}` : "#/jobs", job.batch_id ? "Its batch" : "Jobs")));
   }
   fill(view.now, meter(job.progress, "Progress"), h("p.number", { role: "status" }, isOver ? `${job.progress} %` : at ? `Step ${at} of ${job.steps.length}${job.current_step.detail ? `: ${job.current_step.detail}` : ""} · ${job.progress} %` : job.waiting_until ? `Waits for its model server until ${moment(job.waiting_until)}` : "Waiting for its turn"));
-  fill(view.steps, job.steps.map((/** @type {any} */ step, /** @type {number} */ n) => h("li", { class: `is-${step.status}` }, h("i", { "aria-hidden": "true" }, SIGNS[/** @type {"queued"} */ (step.status)] ?? "♢"),
-    h("div", h("strong", STEPS[/** @type {"export"} */ (step.name)] ?? words(step.name)), h("small", `${n + 1} of ${job.steps.length} · ${step.status}${step.started_at ? ` · ${between(step.started_at, step.finished_at)}` : ""}${step.attempts > 1 ? ` · ${plural(step.attempts, "attempt")}` : ""}`)))));
+  fill(view.steps, job.steps.map((/** @type {any} */ step, /** @type {number} */ n) => h("li", { class: `is-${step.status}` }, h("i", { "aria-hidden": "true" }, SIGNS[step.status] ?? "♢"),
+    h("div", h("strong", STEPS[step.name] ?? words(step.name)), h("small", `${n + 1} of ${job.steps.length} · ${step.status}${step.started_at ? ` · ${between(step.started_at, step.finished_at)}` : ""}${step.attempts > 1 ? ` · ${plural(step.attempts, "attempt")}` : ""}`)))));
   fill(view.figures, figure("Cost", money(job.cost_usd), job.wasted_usd > 0 && `${money(job.wasted_usd)} on failed calls`), figure("Took", between(job.started_at, job.finished_at)), figure("Attempts", whole(job.attempt)), figure("Profile", h("a", { href: `#/profiles/${job.profile_id}` }, job.profile_id.replace("profile_", "")), `version ${job.profile_version}`));
   fill(view.usage, h("ul.by-model", Object.entries(job.tokens ?? {}).map(([model, used]) => h("li", h("code", model), h("small", `${short(/** @type {any} */ (used).tokens)} tokens · ${money(/** @type {any} */ (used).cost)}`)))));
   fill(view.error, job.error && h("div.trouble", h("p", job.error.message), h("small", job.error.code), job.retried_by && h("p", h("a", { href: `#/jobs/${job.retried_by}` }, "It was retried: see the new job"))));
