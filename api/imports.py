@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 import logs
 from api import links
 from api.idempotency import Answer
+from api.json import UNSTORABLE
 from cards.errors import CardError
 from cards.files import Reading, read_file
 from models import db
@@ -64,7 +65,7 @@ def uploads() -> Iterator[tuple[str, bytes]]:
             details={"files": [f"Send 1 to {MOST_FILES} files, each as a part of its own."]},
         )
     for number, file in enumerate(files, start=1):
-        yield file.filename or f"file {number}", file.read()
+        yield UNSTORABLE.sub("\ufffd", file.filename or f"file {number}"), file.read()
 
 
 def import_file(session: db.Session, owner_id: str, name: str, content: bytes, *, twice: bool) -> dict[str, Any]:

@@ -78,6 +78,18 @@ def test_a_book_takes_the_name_of_its_file(client: FlaskClient) -> None:
     assert client.post(IMPORT, json=WORLD).json["results"][0]["name"] == "Lorebook"
 
 
+def test_the_name_of_a_file_may_hold_anything(client: FlaskClient) -> None:
+    """A `filename*` is percent-decoded: it can say what neither PostgreSQL nor UTF-8 can hold."""
+    book = '{"entries": {"0": {"uid": 0, "key": ["tide"], "content": "It rises.", "comment": ""}}}'
+    head = "Content-Disposition: form-data; name=files; filename*=UTF-8''tide%00table.json"
+    sent = f"--x\r\n{head}\r\nContent-Type: application/json\r\n\r\n{book}\r\n--x--\r\n".encode()
+    ways: dict[str, Any] = {"content_type": "multipart/form-data; boundary=x", "headers": {"Idempotency-Key": "tide"}}
+    for _ in range(2):
+        answer = client.post(IMPORT, data=sent, **ways)
+        assert answer.status_code == 201
+        assert answer.json["results"][0]["name"] == "tide\ufffdtable"
+
+
 def test_a_character_is_fresh_when_its_book_was_edited(client: FlaskClient) -> None:
     result = imported(client)
     before = client.get(result["url"]).headers["ETag"]

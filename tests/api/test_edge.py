@@ -194,6 +194,7 @@ def test_a_wrong_address_has_the_same_shape(client: FlaskClient, method: str, pa
         ("GET", "/api/v2/jobs/%00"),
         ("GET", f"{BATCHES}/a%00b"),
         ("GET", "/api/v2/jobs?batch_id=%00"),
+        ("GET", "/api/v2/characters?tags=noir&tags=%00"),
         ("GET", "/api/v2/jobs?cursor=AA"),
         ("GET", f"{BATCHES}/x/items?cursor=%E1%B1%98"),
         ("GET", "/api/v2/models?cursor=%E1%B1%98"),
