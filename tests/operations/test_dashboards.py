@@ -98,6 +98,9 @@ def test_alerts_have_names_of_their_own() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool, of Debian's prometheus, is not installed")
-def test_promtool_takes_the_rules() -> None:
-    done = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    "words", [("check", "rules", RULES), ("test", "rules", Path(__file__).parent / "alerts_test.yml")]
+)
+def test_promtool_takes_the_rules_and_they_fire_when_they_should(words: tuple[str, str, Path]) -> None:
+    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
