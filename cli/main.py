@@ -69,6 +69,7 @@ def announce(stack: Stack) -> None:
     user, _, password = stack.login.partition(":")
     key = stack.home / "api-key"
     lines = {
+        "Studio": f"{stack.url}/  (sign in with the API key)",
         "API": f"{stack.url}/api/v2",
         "docs": f"{stack.url}/api/v2/docs",
         "metrics": f"{stack.url}/metrics",

@@ -9,6 +9,8 @@ import { ago, moment, words } from "./format.js";
 /** @type {Record<string, string>} */
 const MARKS = { queued: "♢", processing: "◐", completed: "♦", failed: "✕", cancelled: "–" };
 
+const LOOK_AGAIN = 4000; // milliseconds
+
 /** How something stands: a sign and a word, never colour alone. @param {string} status */
 export function badge(status) {
   return h("span.badge", { class: `is-${status}` }, h("i", { "aria-hidden": "true" }, MARKS[status] ?? "·"), words(status));
@@ -141,9 +143,11 @@ export function pages({ load, row, list, none, count = () => {} }) {
   const foot = h("div.list-foot");
   const box = h("div", list, foot);
   let current = 0;
+  let isPaged = false;
   /** @param {string|null} cursor */
   const more = async (cursor) => {
     const turn = (current += cursor ? 0 : 1);
+    isPaged = Boolean(cursor);
     fill(foot, cursor || !list.children.length ? h("p.waiting", "Looking…") : "");
     try {
       const { rows, next, total, exact = true } = await load(cursor);
@@ -157,7 +161,15 @@ export function pages({ load, row, list, none, count = () => {} }) {
       if (turn === current && /** @type {any} */ (error)?.name !== "AbortError") fill(foot, trouble(error), button("Try again", () => more(cursor)));
     }
   };
-  return { box, refresh: () => more(null) };
+  /** Look again now and then while something on the list goes on; not while somebody is at it. @param {AbortSignal} signal */
+  const follow = (signal) => {
+    const timer = setInterval(() => {
+      const isAtIt = isPaged || document.hidden || list.contains(document.activeElement);
+      if (!isAtIt && list.querySelector(".is-processing, .is-queued")) more(null);
+    }, LOOK_AGAIN);
+    signal.addEventListener("abort", () => clearInterval(timer));
+  };
+  return { box, refresh: () => more(null), follow };
 }
 
 /** A figure with its name. @param {string} name @param {Child|Child[]} value @param {Child} [note] */

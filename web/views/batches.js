@@ -30,6 +30,7 @@ export async function show(page) {
       h("label", "Status", select(/** @type {any} */ (STATUSES), "", { onchange: (/** @type {any} */ e) => ((wanted.status = e.target.value), list.refresh()) })), total),
     list.box);
   await list.refresh();
+  list.follow(page.signal);
 }
 
 /** @param {any} batch */

@@ -36,6 +36,7 @@ export async function show(page) {
       h("label", "Status", select(/** @type {any} */ (STATUSES), wanted.status, { onchange: (/** @type {any} */ e) => ((wanted.status = e.target.value), list.refresh()) })), total),
     list.box);
   await list.refresh();
+  list.follow(page.signal);
 }
 
 /** @param {any} job @param {string|undefined} name of the character that it made, among the newest */

@@ -8,6 +8,11 @@ import { ask, back, blame, button, confirm, conflict, field, guarded, head, toas
 import { copy } from "./profiles.js";
 
 const TRY_AFTER = 400; // milliseconds without a key
+const RAW = [
+  { name: "words", hint: "The least and the most words of a field, such as {\"description\": [150, 300]}." },
+  { name: "repair_rules", hint: "Rules of lint whose warnings are sent back to be mended." },
+  { name: "lint", hint: "Thresholds, rules switched off, severities, such as {\"off\": [\"X02\"]}." },
+];
 
 /** @typedef {{name: string, description: string, config: Record<string, any>, prompts: Record<string, string>}} Said */
 
@@ -105,7 +110,25 @@ function config(desk) {
     },
   });
   for (const [name, control] of form.controls) tries.set(name, trier(desk, `config.${name}`, control));
-  return h("section.paper", h("h2", "Options"), h("p.quiet-text", "What is left empty is as in the default profile."), form.node);
+  return h("section.paper", h("h2", "Options"), h("p.quiet-text", "What is left empty is as in the default profile."), form.node,
+    h("details.group", h("summary", h("h3", "Lengths, repairs, lint")), h("div.form", RAW.map((one) => raw(desk, one)))));
+}
+
+/** A member of the config that has a shape of its own, as JSON. @param {any} desk @param {{name: string, hint: string}} one */
+function raw(desk, { name, hint }) {
+  const area = h("textarea.code", { value: name in desk.said.config ? JSON.stringify(desk.said.config[name], null, 1) : "", placeholder: JSON.stringify(desk.usual.config[name] ?? null), rows: 4, spellcheck: "false" });
+  const tryIt = trier(desk, `config.${name}`, area);
+  area.addEventListener("input", () => {
+    try {
+      if (area.value.trim()) desk.said.config[name] = JSON.parse(area.value);
+      else delete desk.said.config[name];
+      if (area.value.trim()) tryIt();
+      else judge(desk, `config.${name}`, area, { errors: [], warnings: [] });
+    } catch (error) {
+      judge(desk, `config.${name}`, area, { errors: [{ message: `This is no JSON: ${/** @type {Error} */ (error).message}` }], warnings: [] });
+    }
+  });
+  return field(words(name), area, { hint, wide: true });
 }
 
 /** @param {any} desk */
