@@ -39,7 +39,6 @@ CODES: Mapping[int, str] = {
 }
 SAID_BETTER: Mapping[int, str] = {
     404: "There is nothing at this address: see /api/v2/docs for those that there are.",
-    405: "This address does not take this method: see the header Allow for those that it does.",
     413: "The body is larger than 32 MiB: send fewer items, or files one by one.",
 }
 
@@ -91,15 +90,21 @@ def from_http(error: HTTPException) -> Response:
     """Flask, Werkzeug or webargs said no."""
     status = error.code or 500
     messages = (getattr(error, "data", None) or {}).get("messages")
-    if messages:
-        details = dict(flatten(messages))
+    if messages:  # by location: json, query, files
+        details = dict(found for inside in messages.values() for found in flatten(inside))
         return answer(status, "VALIDATION_ERROR", summary(details), details)
-    message = SAID_BETTER.get(status) or error.description or error.name
+    message = SAID_BETTER.get(status) or methods_taken(error) or error.description or error.name
     response = answer(status, CODES.get(status, "INTERNAL"), message)
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value
     return response
+
+
+def methods_taken(error: HTTPException) -> str:
+    """Return which methods an address takes instead of the one that was asked with; empty for another error."""
+    taken = sorted(set(getattr(error, "valid_methods", None) or ()) - {"OPTIONS", "HEAD"})
+    return f"This address does not take this method: it takes {', '.join(taken)}." if taken else ""
 
 
 def from_half_a_request(error: ClientDisconnected) -> Response:
@@ -129,14 +134,10 @@ def from_bug(error: Exception) -> Response:
 
 
 def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Yield validation messages by field path: ``generations.3.options.temperature``.
-
-    The outermost level of webargs (``json``, ``query``) says where the field came from and is left out.
-    """
+    """Yield validation messages by field path: ``generations.3.options.temperature``."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            at_top = not path and name in {"json", "query", "_schema"}
-            yield from flatten(inner, path if at_top else f"{path}.{name}".lstrip("."))
+            yield from flatten(inner, path if name == "_schema" else f"{path}.{name}".lstrip("."))
     else:
         yield (
             path or "body",

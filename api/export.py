@@ -15,7 +15,7 @@ from cards.parse import write_yaml
 from models.services.dossier import Dossier
 from schemas.export import DEBUG_ONLY, ExportSchema
 
-MEDIA = {"json": "application/json", "yaml": "application/yaml", "csv": "text/csv; charset=utf-8"}
+MEDIA = {"json": "application/json", "yaml": "application/yaml", "csv": "text/csv"}
 COLUMNS = (
     *("at", "what", "name", "status", "attempt", "seconds", "model", "prompt_tokens", "completion_tokens"),
     *("cost_usd", "message", "details"),

@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from models.states import Status
+from schemas.unknown import about_unknown
 
 STATUSES = [status.value for status in Status]
+UNKNOWN = "Unknown field."
+MOST_GUESSES = 3  # of what was meant by an unknown field; of one object
+
+# Marshmallow says what is wrong; a tired developer needs what to do as well. Braces would be taken for placeholders.
+WORDS: Mapping[type[fields.Field], Mapping[str, str]] = {
+    fields.Field: {
+        "required": "Missing: this field is required.",
+        "null": "May not be null: give a value, or leave the field out.",
+    },
+    fields.String: {"invalid": "Not a valid string: give a text, in quotes."},
+    fields.Integer: {"invalid": "Not a valid integer: give a whole number, without quotes."},
+    fields.Number: {"invalid": "Not a valid number: give one without quotes."},
+    fields.Boolean: {"invalid": "Not a valid boolean: give true or false, without quotes."},
+    fields.List: {"invalid": 'Not a valid list: put it into brackets, as ["a", "b"].'},
+    fields.Mapping: {"invalid": "Not an object: give one, in braces."},
+    fields.Nested: {"type": "Not an object: give one, in braces."},
+    fields.DateTime: {"invalid": "Not a valid time: write it as 2026-01-31T12:00:00Z (in a URL, a + is %2B)."},
+}
+for kind, words in WORDS.items():
+    kind.default_error_messages = {**kind.default_error_messages, **words}
 
 
 class Strict(Schema):
-    """A request: unknown fields are refused, never ignored."""
+    """A request: unknown fields are refused, never ignored; and what may have been meant is told."""
+
+    error_messages: dict[str, str] = {"type": "Not an object: send a JSON object, in braces."}  # noqa: RUF012
+    catalogue: ClassVar[str] = ""  # where the fields are listed, if there are many
 
     class Meta:
         """Marshmallow's settings."""
 
         unknown = RAISE
+
+    def handle_error(self, error: ValidationError, data: Any, **_: Any) -> None:
+        """Say more of unknown fields than that they are. Called by marshmallow before it raises ``error``."""
+        messages = error.messages
+        if not isinstance(messages, dict):
+            return
+        strange = [name for name, problems in messages.items() if problems == [UNKNOWN]]
+        for name in strange[:MOST_GUESSES]:
+            messages[name] = [about_unknown(str(name), self.load_fields, self.catalogue)]
 
 
 class Moment(fields.AwareDateTime):

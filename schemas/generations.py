@@ -112,7 +112,7 @@ class Unread(fields.Nested):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
-            raise ValidationError("Not an object.")
+            raise self.make_error("type", input=value, type="object")
         return value
 
 
@@ -125,7 +125,7 @@ class Budget(fields.Decimal):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, str):
-            raise ValidationError("Not a valid number.")
+            raise self.make_error("invalid", input=value)
         found: Decimal = super()._deserialize(value, attr, data, **kwargs)
         return found
 

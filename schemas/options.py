@@ -269,7 +269,14 @@ OPTIONS = (
     ),
 )
 
-OptionsSchema = Strict.from_dict({option.name: option.field() for option in OPTIONS}, name="GenerationOptions")
+
+class Catalogued(Strict):
+    """Options, of which there are too many to name in a sentence."""
+
+    catalogue = "GET /api/v2/options lists them all."
+
+
+OptionsSchema = Catalogued.from_dict({option.name: option.field() for option in OPTIONS}, name="GenerationOptions")
 
 
 class OptionSchema(Schema):

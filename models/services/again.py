@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,13 +10,15 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models.batches import Batch, Item
-from models.errors import Invalid, WrongState
+from models.errors import Invalid, NotFound, WrongState
 from models.jobs import Job
 from models.services import calls, events, moves
 from models.services.batches import find_batch
-from models.services.jobs import NewJob, find_job, insert_jobs, list_steps
+from models.services.jobs import NewJob, find_job, hold_job, insert_jobs, list_steps
 from models.services.moves import Dispatch
 from models.states import TERMINAL, Status
+
+NOTHING = "No item of this batch is to be retried. One that was refused as invalid stays so: submit it anew, mended."
 
 
 def retry_job(
@@ -28,17 +30,18 @@ def retry_job(
     fresh: bool = False,
     request_id: str,
     callback_url: str | None = None,
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> tuple[Job, list[Dispatch]]:
     """Open a new job with the request of an ended one; returns it with what to send.
 
     ``options`` replace those of the request that they name. Stored answers are used again, unless ``fresh``, but for
     those that the old job failed for. In a batch the item points at the new job from here on, and the counters follow.
-    ``callback_url`` replaces that of a job without a batch. Raises `NotFound`, `Invalid`, or `WrongState` when the job
-    has not ended or was retried already.
+    ``callback_url`` replaces that of a job without a batch; ``check`` is shown the new request and may raise. Raises
+    `NotFound`, `Invalid`, or `WrongState` when the job has not ended, was retried already, or never was valid.
     """
-    batch = moves.lock_batch_of(session, job_id)
-    old = find_job(session, owner_id, job_id, with_request=True)
+    old, batch = hold_job(session, owner_id, job_id, with_request=True)
     refuse_open(old)
+    refuse_invalid(old)
     if batch is not None and callback_url is not None:
         raise Invalid(
             "This job is an item of a batch, which has a callback_url of its own.",
@@ -53,7 +56,9 @@ def retry_job(
     wasted = calls.discard_answers(session, old)
     if batch is not None and wasted:
         batch.wasted_usd += wasted
-    new_id = _clone(session, old, options or {}, callback_url, fresh=fresh, request_id=request_id)
+    request = {**old.request, "options": {**old.request.get("options", {}), **(options or {})}}
+    check(request)
+    new_id = _clone(session, old, request, callback_url, fresh=fresh, request_id=request_id)
     sent = moves.mark_dispatched(session, [new_id]) if batch is None else _replace(session, batch, old, new_id)
     return find_job(session, owner_id, new_id), sent
 
@@ -68,10 +73,19 @@ def refuse_open(job: Job) -> None:
         )
 
 
+def refuse_invalid(job: Job) -> None:
+    """Raise `WrongState` for an item that was refused as it came: nothing of it has been read, and it stays so."""
+    if (job.error or {}).get("code") == "VALIDATION_ERROR" and job.started_at is None:
+        raise WrongState(
+            f"Job {job.id} was refused as invalid, and would be again: submit it anew, mended. See its error.",
+            code="JOB_INVALID",
+            details={"error": job.error},
+        )
+
+
 def _clone(
-    session: Session, old: Job, options: Mapping[str, Any], callback_url: str | None, *, fresh: bool, request_id: str
+    session: Session, old: Job, request: Mapping[str, Any], callback_url: str | None, *, fresh: bool, request_id: str
 ) -> str:
-    request = {**old.request, "options": {**old.request.get("options", {}), **options}}
     new = NewJob(
         kind=old.kind,
         steps=[step.name for step in list_steps(session, old.id)],
@@ -134,7 +148,8 @@ def retry_batch(
         .order_by(Item.position)
     ).all()
     if batch is None or not jobs:
-        raise WrongState("This batch has no item to retry.", code="NOTHING_TO_RETRY")
+        hint = "" if include_cancelled else " For cancelled ones, say include_cancelled."
+        raise WrongState(f"{NOTHING}{hint}", code="NOTHING_TO_RETRY")
     if max_cost_usd is not None:
         batch.max_cost_usd = max_cost_usd
     if callback_url is not None:
@@ -148,8 +163,7 @@ def retry_batch(
 
 def delete_job(session: Session, owner_id: str, job_id: str) -> None:
     """Delete an ended job with what it made, but for its character and its calls; raises `NotFound` or `WrongState`."""
-    batch = moves.lock_batch_of(session, job_id)
-    job = find_job(session, owner_id, job_id)
+    job, batch = hold_job(session, owner_id, job_id)
     refuse_open(job)
     if batch is not None and session.scalar(select(Item.position).where(Item.job_id == job_id)) is not None:
         batch.total -= 1
@@ -160,7 +174,10 @@ def delete_job(session: Session, owner_id: str, job_id: str) -> None:
 
 def delete_batch(session: Session, owner_id: str, batch_id: str) -> None:
     """Delete an ended batch with its jobs; raises `NotFound` or `WrongState`. Characters and calls stay."""
-    batch = find_batch(session, owner_id, batch_id)
+    find_batch(session, owner_id, batch_id)
+    batch = moves.lock_batch(session, batch_id)  # or a retry might open it again between our look and our delete
+    if batch is None:
+        raise NotFound("batch", batch_id)
     if batch.status not in TERMINAL:
         raise WrongState(
             f"Batch {batch_id} is {batch.status}: cancel it first, or wait.",

@@ -82,5 +82,6 @@ def find_file(session: Session, job_id: str, format_name: str) -> Artifact:
     if file is None:
         there = ", ".join(artifact.format for artifact in list_files(session, job_id)) or "none"
         message = f"This job made no file of the format {format_name!r}; it has: {there}."
-        raise NotFound("format", format_name, message)
+        remedy = "Its character can be had in any: GET /api/v2/characters/{character_id}/download/{format}."
+        raise NotFound("format", format_name, f"{message} {remedy}")
     return file

@@ -70,8 +70,8 @@ def add_up(session: Session, owner_id: str, wanted: JobFilter) -> Statistics:
 
 def _sums(row: Any) -> Sums:
     counts = {status.value: getattr(row, status) for status in Status}
-    figures = (None if value is None else float(value) for value in (row.mean, *(row.quantiles or (None, None))))
-    mean, half, most = figures
+    figures = (row.mean, *(row.quantiles or (None, None)))
+    mean, half, most = (None if value is None else round(float(value), 3) for value in figures)
     return Sums(sum(counts.values()), counts, mean, half, most, row.cost_usd)
 
 

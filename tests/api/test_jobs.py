@@ -75,7 +75,7 @@ def test_an_export_has_everything_and_debug_more(client: FlaskClient, written: s
 
 def test_an_export_as_csv_is_a_timeline(client: FlaskClient, written: str) -> None:
     answer = client.get(f"{written}/export?format=csv")
-    assert answer.mimetype == "text/csv"
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
     shown = client.get(f"{written}/export").json
     found = {what: [row for row in rows if row["what"] == what] for what in ("job", "step", "call", "log", "file")}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from models.artifacts import Artifact
 from models.batches import Batch, Item
 from models.calls import Call
 from models.errors import JobCancelled, WrongState
 from models.jobs import Job, Step
-from models.services import claims, jobs, repair, stops
+from models.services import again, claims, jobs, moves, repair, stops
 from models.services.claims import Claim
 from models.states import Status
 from tests.engine import jobs as work
@@ -25,6 +28,11 @@ def cancel(owner: str, job_id: str) -> Job:
 
     with db.transaction() as session:
         return stops.cancel_job(session, owner, job_id)[0]
+
+
+def ask(app: Flask, key: str, method: str, path: str) -> Any:
+    """Ask from another thread than the test's."""
+    return app.test_client().open(path, method=method, headers={"Authorization": f"Bearer {key}"})
 
 
 def steps_of(database: Any, job_id: str) -> list[str]:
@@ -153,6 +161,63 @@ def test_a_fresh_retry_shares_no_answers(database: Any, client: FlaskClient, own
         assert session.get_one(Job, new_id).root_id == new_id
 
 
+def test_of_many_retries_at_once_one_opens_a_job(app: Flask, client: FlaskClient, key: str, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    cancel(owner, job_id)
+
+    path = f"/api/v2/jobs/{job_id}/retry"
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: ask(app, key, "POST", path), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [202, *[409] * 5]
+    assert client.get("/api/v2/jobs").json["total"] == 2
+
+
+@pytest.mark.parametrize("item", [{"source_material": "Ondine.", "options": "many"}, {"source_material": 5}])
+def test_what_was_refused_as_invalid_is_not_begun_by_a_retry(client: FlaskClient, item: dict[str, Any]) -> None:
+    body = {"generations": [item], "batch_options": {"skip_invalid": True}}
+    items = client.post("/api/v2/batch-generations", json=body).json["items_url"]
+    (refused,) = client.get(items).json["items"]
+    answer = client.post(f"/api/v2/jobs/{refused['job_id']}/retry", json={"options": {"creator": "me"}})
+    assert (answer.status_code, answer.json["error"]) == (409, "JOB_INVALID")
+    assert answer.json["details"]["error"] == refused["error"]
+
+
+def test_other_options_have_to_agree_with_those_that_stay(client: FlaskClient, owner: str) -> None:
+    asked = {"source_material": "Ondine keeps the lamp.", "options": {"context_tokens": 4000, "max_tokens": 1000}}
+    path = client.post("/api/v2/generation/generate", json=asked).json["status_url"]
+    assert client.post(f"{path}/cancel").status_code == 202
+    answer = client.post(f"{path}/retry", json={"options": {"max_tokens": 8000}})
+    assert (answer.status_code, list(answer.json["details"])) == (422, ["options.max_tokens"])
+    assert client.post(f"{path}/retry", json={"options": {"max_tokens": 2000}}).status_code == 202
+
+
+def test_a_stranger_does_not_wait_for_what_is_not_theirs(database: Any, owner: str, stranger: FlaskClient) -> None:
+    batch_id, job_id = failed_job(owner)
+    with database.transaction() as session:
+        moves.lock_batch(session, batch_id)
+        for method, path in (("POST", f"{job_id}/retry"), ("POST", f"{job_id}/cancel"), ("DELETE", job_id)):
+            assert stranger.open(f"/api/v2/jobs/{path}", method=method).status_code == 404
+
+
+def test_a_batch_that_is_opened_again_meanwhile_is_not_deleted(database: Any, app: Flask, key: str, owner: str) -> None:
+    batch_id, job_id = failed_job(owner)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            again.retry_job(session, owner, job_id, request_id="r")
+            deleting = pool.submit(ask, app, key, "DELETE", f"/api/v2/batch-generations/{batch_id}")
+            wait_for_lock(session)
+        answer = deleting.result()
+    assert (answer.status_code, answer.json["error"]) == (409, "BATCH_NOT_TERMINAL")
+
+
+def wait_for_lock(session: Any) -> None:
+    """Wait until somebody waits for a row that this transaction holds."""
+    waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid != pg_backend_pid()")
+    until = time.monotonic() + 10
+    while not session.scalar(waits):
+        assert time.monotonic() < until
+
+
 def test_a_batch_retry_takes_failed_items_only(client: FlaskClient, owner: str) -> None:
     batch_id, sent = work.open_batch(owner, items=3, window=2, continue_on_error=False)
     claims = [work.claim(message.job_id) for message in sent]
@@ -163,6 +228,7 @@ def test_a_batch_retry_takes_failed_items_only(client: FlaskClient, owner: str) 
     assert work.counts(batch_id) == {"queued": 2, "processing": 0, "completed": 0, "failed": 0, "cancelled": 1}
     nothing = client.post(path)
     assert (nothing.status_code, nothing.json["error"]) == (409, "NOTHING_TO_RETRY")
+    assert "say include_cancelled" in nothing.json["message"]
     assert client.post(path, json={"include_cancelled": True}).json["retried"] == 1
     assert client.post(path, json={"include": 1}).status_code == 422
 
