@@ -14,7 +14,7 @@ from models.db import Session
 from models.errors import Invalid
 from models.services import profiles
 from models.services.jobs import NewJob
-from schemas.generations import DEFAULT_KIND, BatchOptionsSchema
+from schemas.generations import DEFAULT_KIND, BatchOptionsSchema, disagreements
 from schemas.nearest import nearest
 from tasks.pipeline import KINDS
 
@@ -93,6 +93,14 @@ def new_job(session: Session, owner_id: str, generation: Mapping[str, Any]) -> N
     if faults:
         raise Invalid(summary(faults), details=faults)
     return _accepted(generation, versions)
+
+
+def check_options(request: Mapping[str, Any]) -> None:
+    """Raise `Invalid` when the options of a request contradict each other: each was read, but not all together."""
+    found = disagreements(request["options"], existing=bool(request.get("character_card")))
+    faults = {f"options.{name}": [message] for name, message in found}
+    if faults:
+        raise Invalid(summary(faults), details=faults)
 
 
 def _try_to_read(raw: Mapping[str, Any]) -> dict[str, Any] | ValidationError:

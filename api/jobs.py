@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 
-from api import links
+from api import intake, links
 from api.clearing import clear
 from api.export import MEDIA, write_export
 from api.files import BINARY, send
@@ -158,7 +158,8 @@ def retry(body: dict[str, Any], job_id: str) -> Any:
     """Open a new job with the request of an ended one. Answers that were paid for are used again, unless `fresh`."""
 
     def make(session: db.Session) -> Answer:
-        return accept(*again.retry_job(session, g.owner_id, job_id, request_id=g.request_id, **body))
+        check = intake.check_options
+        return accept(*again.retry_job(session, g.owner_id, job_id, request_id=g.request_id, check=check, **body))
 
     return answer_once(make)
 

@@ -32,6 +32,7 @@ CODES = (
     Code("DUPLICATE_NAME", 409, "Another profile of yours has this name.", "Choose another name, or edit that one."),
     Code("IDEMPOTENCY_KEY_IN_USE", 409, "The first request with this Idempotency-Key still runs.", "Ask again later."),
     Code("JOB_ALREADY_RETRIED", 409, "The job has been retried.", "Follow `retried_by`."),
+    Code("JOB_INVALID", 409, "The item was refused as invalid.", "Mend it by its `error`, and submit it anew."),
     Code("JOB_NOT_CANCELLABLE", 409, "The job has ended.", "Nothing: it does not run."),
     Code(
         "JOB_NOT_COMPLETED", 409, "The job has made nothing yet, or never will.", "Wait for `completed`; see `error`."

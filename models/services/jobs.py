@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
+from models.batches import Batch
 from models.errors import NotFound, WrongState
 from models.events import Event, Kind
 from models.ids import new_id
@@ -103,6 +104,17 @@ def find_job(session: Session, owner_id: str, job_id: str, *, with_request: bool
     if job is None:
         raise NotFound("job", job_id)
     return job
+
+
+def hold_job(session: Session, owner_id: str, job_id: str, *, with_request: bool = False) -> tuple[Job, Batch | None]:
+    """Lock the owner's job, its batch first, and return both as they are once they are ours; raises `NotFound`."""
+    find_job(session, owner_id, job_id)  # before anything is locked: it may be another owner's
+    batch = moves.lock_batch_of(session, job_id)
+    query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    job = session.scalar(query.options(undefer(Job.request)) if with_request else query)
+    if job is None:
+        raise NotFound("job", job_id)
+    return job, batch
 
 
 def find_completed(session: Session, owner_id: str, job_id: str) -> Job:
