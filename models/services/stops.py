@@ -10,7 +10,7 @@ from models.errors import WrongState
 from models.jobs import Job
 from models.services import moves
 from models.services.batches import find_batch
-from models.services.jobs import find_job
+from models.services.jobs import hold_job
 from models.services.moves import Dispatch
 from models.states import TERMINAL, Status
 
@@ -22,15 +22,11 @@ def cancel_job(session: Session, owner_id: str, job_id: str) -> tuple[Job, list[
 
     Raises `NotFound`, or `WrongState` when it has ended.
     """
-    find_job(session, owner_id, job_id)
-    moves.lock_batch_of(session, job_id)
     # With the row locked, its worker cannot hand it on between our look and our move.
-    job = session.scalar(
-        select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
-    )
-    if job is None or job.status in TERMINAL:
-        status = job.status if job else "gone"
-        raise WrongState(f"Job {job_id} is {status} already.", code="JOB_NOT_CANCELLABLE", details={"status": status})
+    job, _ = hold_job(session, owner_id, job_id)
+    if job.status in TERMINAL:
+        details = {"status": job.status}
+        raise WrongState(f"Job {job_id} is {job.status} already.", code="JOB_NOT_CANCELLABLE", details=details)
     sent = stop(session, job)
     session.refresh(job)
     return job, sent
@@ -61,9 +57,10 @@ def cancel_batch(session: Session, owner_id: str, batch_id: str) -> tuple[Batch,
     batch.cancel_requested_at = func.coalesce(Batch.cancel_requested_at, func.now())
     moves.cancel_queued(session, batch, REASON)
     running = select(Job).where(Job.batch_id == batch_id, Job.status == Status.PROCESSING).order_by(Job.id)
+    sent: list[Dispatch] = []
     for job in session.scalars(running.with_for_update().execution_options(populate_existing=True)).all():
-        stop(session, job)
-    sent = moves.advance_batch(session, batch)
+        sent += stop(session, job)
+    sent += moves.advance_batch(session, batch)
     session.flush()
     session.refresh(batch)
     return batch, sent

@@ -142,6 +142,18 @@ def test_a_batch_that_is_cancelled_or_refused_tells_its_end(database: Any, owner
     assert isinstance(sent[0], Notice)
 
 
+def test_a_cancelling_that_ends_a_batch_sends_its_message(database: Any, owner: str) -> None:
+    from models.services import stops
+
+    batch_id, (job,) = work.open_batch(owner, items=1, window=1, callback_url="http://127.0.0.1:9/x")
+    claimed = work.claim(job.job_id)
+    assert claimed is not None
+    work.finish(claimed)  # between two steps nobody holds it
+    with database.transaction() as session:
+        _, sent = stops.cancel_batch(session, owner, batch_id)
+    assert [one.delivery_id for one in sent if isinstance(one, Notice)] == [row.id for row in rows(database)]
+
+
 def test_a_batch_that_is_retried_tells_its_next_end_too(database: Any, owner: str, receiver: Receiver) -> None:
     batch_id, (job,) = work.open_batch(owner, items=1, window=1, callback_url="http://127.0.0.1:9/x")
     claimed = work.claim(job.job_id)
