@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from kombu import Connection
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import producers
 
 import logs
@@ -61,7 +61,7 @@ def send(dispatches: Iterable[Dispatch], patience: Patience = PATIENT) -> int:
                 policy = dict(patience.retry_policy)
                 first.apply_async(chain=[*reversed(rest)], producer=producer, retry=True, retry_policy=policy)
                 sent += 1
-    except (OperationalError, OSError) as error:
+    except (OperationalError, OSError, LimitExceeded) as error:  # the last: all producers wait for a slow broker
         log.warning("dispatch_failed", jobs=len(waiting) - sent, reason=type(error).__name__)
     return sent
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from kombu.pools import producers
 from sqlalchemy import func, select
 
 from cli.embedded import Server
@@ -148,6 +149,19 @@ def test_a_batch_is_accepted_while_redis_is_away(client: FlaskClient, redis_serv
     assert answer.status_code == 202
     assert took < 2.0
     assert client.get(answer.json["status_url"]).json["progress"]["queued"] == 1
+
+
+def test_work_is_accepted_while_all_producers_wait_for_a_slow_broker(client: FlaskClient) -> None:
+    from tasks import dispatch
+
+    pool = producers[dispatch._connection(dispatch.QUICK)]
+    held = [pool.acquire(block=True, timeout=1) for _ in range(pool.limit)]
+    try:
+        answer = client.post("/api/v2/generation/generate", json={"source_material": "Ondine keeps the lamp."})
+    finally:
+        for producer in held:
+            producer.release()
+    assert answer.status_code == 202, "upkeep sends what was not sent"
 
 
 def test_items_are_paged_in_order(client: FlaskClient, owner: str) -> None:
