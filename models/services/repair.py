@@ -46,7 +46,8 @@ def find_stranded(session: Session, waiting: Waiting) -> list[Dispatch]:
 def find_by_kind(session: Session, waiting: Waiting) -> dict[str, list[Dispatch]]:
     """Return what has to be sent again, by what had become of it.
 
-    Of several upkeeps at one time, one works and the others find nothing.
+    Of several upkeeps at one time, one works and the others find nothing. Those that lock batches look first: whoever
+    has locked rows of jobs must not wait for a batch.
     """
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
         return {}
@@ -54,11 +55,11 @@ def find_by_kind(session: Session, waiting: Waiting) -> dict[str, list[Dispatch]
     idempotency.delete_stale(session)
     return {
         "orphaned": find_orphaned(session),
+        "idle": find_idle(session),
         "suspect": find_suspects(session),
         "dropped": find_dropped(session, waiting.first + waiting.later),
         "starving": find_starving(session),
         "unclaimed": find_unclaimed(session, waiting.first),
-        "idle": find_idle(session),
     }
 
 
@@ -94,6 +95,7 @@ def _take_over(session: Session, job: Any, *, alone: bool) -> list[Dispatch]:
         error = {"code": "WORKER_LOST", "message": message, "details": {"attempts": job.attempt}}
         return _end(session, job, Status.FAILED, error)
     suspect = job.attempt + 1 >= _most()
+    moves.lock_batch_of(session, job.id)  # the next of these jobs may be one of the same batch that is to be ended
     unheld = {"lease_owner": None, "lease_expires_at": func.clock_timestamp() + (timedelta(0) if suspect else GRACE)}
     begun = session.scalar(
         update(Job)

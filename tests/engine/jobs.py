@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from models import db
 from models.batches import Batch
@@ -86,3 +87,11 @@ def log_lines(session: Any, job_id: str | None = None) -> list[str]:
     """Return what the job's log says (of all jobs, without one), oldest first."""
     lines = select(Event.data["message"].astext).where(Event.kind == Kind.LOG).order_by(Event.id)
     return list(session.scalars(lines if job_id is None else lines.where(Event.job_id == job_id)))
+
+
+def wait_for_lock(session: Any) -> None:
+    """Wait until somebody waits for a row that this transaction holds."""
+    waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid != pg_backend_pid()")
+    until = time.monotonic() + 10
+    while not session.scalar(waits):
+        assert time.monotonic() < until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from models.jobs import Job, Step
-from models.services import claims, repair, workers
+from models.services import claims, moves, repair, workers
 from models.services.moves import Dispatch
 from models.states import Status
 from models.workers import Worker
@@ -266,6 +267,29 @@ def test_of_two_upkeeps_at_once_one_finds_everything(database: Any, owner: str) 
         other.join()
         assert found == [[]]
     assert [found.job_id for found in find(database)] == [job.job_id]
+
+
+@pytest.mark.parametrize("left_behind", ["by its worker", "in Redis"])
+def test_upkeep_locks_batches_before_jobs_as_everybody_does(database: Any, owner: str, left_behind: str) -> None:
+    """Else it and whoever has locked the batch, and then wants its jobs, wait for each other."""
+    batch_id, sent = work.open_batch(owner, items=3, window=2)
+    first, second = (message.job_id for message in sent)
+    if left_behind == "by its worker":
+        for job_id in (first, second):
+            assert work.claim(job_id) is not None
+            age(database, job_id, lease_expires_at=timedelta(seconds=1))
+        age(database, second, cancel_requested_at=timedelta(0))
+    else:
+        age(database, first, dispatched_at=timedelta(seconds=61))
+        with database.transaction() as session:
+            session.execute(update(Job).where(Job.id == second).values(dispatched_at=None))
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            moves.lock_batch(session, batch_id)
+            found = pool.submit(find, database)
+            work.wait_for_lock(session)
+            session.execute(select(Job.id).where(Job.batch_id == batch_id).with_for_update())
+        assert first in {message.job_id for message in found.result()}
 
 
 def test_a_heartbeat_keeps_the_leases_of_its_own_worker_only(database: Any, owner: str) -> None:

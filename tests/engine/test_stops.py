@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from models.artifacts import Artifact
 from models.batches import Batch, Item
@@ -205,17 +204,9 @@ def test_a_batch_that_is_opened_again_meanwhile_is_not_deleted(database: Any, ap
         with database.transaction() as session:
             again.retry_job(session, owner, job_id, request_id="r")
             deleting = pool.submit(ask, app, key, "DELETE", f"/api/v2/batch-generations/{batch_id}")
-            wait_for_lock(session)
+            work.wait_for_lock(session)
         answer = deleting.result()
     assert (answer.status_code, answer.json["error"]) == (409, "BATCH_NOT_TERMINAL")
-
-
-def wait_for_lock(session: Any) -> None:
-    """Wait until somebody waits for a row that this transaction holds."""
-    waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid != pg_backend_pid()")
-    until = time.monotonic() + 10
-    while not session.scalar(waits):
-        assert time.monotonic() < until
 
 
 def test_a_batch_retry_takes_failed_items_only(client: FlaskClient, owner: str) -> None:
