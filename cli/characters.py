@@ -9,17 +9,18 @@ import click
 
 from cli import show
 from cli.connect import connect
-from cli.ends import SOME_FAILED, answering, as_json_option, confirm, fail, limit_option, yes_option
+from cli.ends import SOME_FAILED, Refused, answering, as_json_option, confirm, fail, limit_option, yes_option
 from cli.formats import FORMATS
 from cli.offline import FRONTENDS
 from cli.options import read_options
+from cli.texts import read_text, read_texts
 
 LONG = 300  # letters of a field on the screen
 
 
 @click.group()
 def characters() -> None:
-    """Keep characters: list, import, download, check, rewrite, put away."""
+    """Keep characters: list, import, download, check, edit, rewrite, put away."""
 
 
 @characters.command("list")
@@ -109,12 +110,14 @@ def odd(result: Any) -> list[str]:
 @characters.command("download")
 @click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="tavernai", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=".", help="A folder, or a file for one character.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=".", help="A folder; for one character also a file, as mara.png."
+)
 @click.option("--for", "frontend", type=click.Choice(FRONTENDS), help="Say what this program loses.")
 @answering
 def download(character_ids: tuple[str, ...], format_name: str, out: Path, frontend: str | None) -> None:
     """Save characters as files, as they are now."""
-    if len(character_ids) > 1:
+    if len(character_ids) > 1 or not (out.suffix or out.exists()):
         out.mkdir(parents=True, exist_ok=True)
     forge = connect()
     for character_id in character_ids:
@@ -140,6 +143,33 @@ def lint(character_id: str, as_json: bool) -> None:
         show.say("score: " + ", ".join(f"{group} {points}" for group, points in found["score"].items()))
     if found["counts"]["E"]:
         fail(f"{found['counts']['E']} errors.", SOME_FAILED)
+
+
+@characters.command("edit")
+@click.argument("character_id")
+@click.option("--set", "pairs", multiple=True, metavar="FIELD=TEXT", help="A field; FIELD=@FILE reads a file.")
+@click.option("--tag", "tags", multiple=True, help="The tags, in place of those it has; repeat for several.")
+@click.option("--greeting", "greetings", multiple=True, help="The other greetings, in place of those; @FILE too.")
+@click.option("--version", type=click.IntRange(min=1), help="Only if it is this version still; else the newest.")
+@as_json_option
+@answering
+def edit(
+    character_id: str,
+    pairs: tuple[str, ...],
+    tags: tuple[str, ...],
+    greetings: tuple[str, ...],
+    version: int | None,
+    as_json: bool,
+) -> None:
+    """Change fields of a character's card (name, description, first_mes, ...); all others stay."""
+    lists = {"tags": list(tags), "alternate_greetings": [read_text(each) for each in greetings]}
+    changes = {**read_texts(pairs), **{name: texts for name, texts in lists.items() if texts}}
+    if not changes:
+        raise Refused("Nothing to change: give --set, --tag or --greeting.")
+    forge = connect()
+    version = version or forge.characters.get(character_id)["version"]
+    made = forge.characters.update(character_id, changes, version=version)
+    show.dump(made) if as_json else show.say(f"{character_id} is version {made['version']} now.")
 
 
 @characters.command("regenerate")
@@ -196,6 +226,7 @@ def favorite(character_ids: tuple[str, ...], undo: bool) -> None:
             forge.characters.unfavorite(character_id)
         else:
             forge.characters.favorite(character_id)
+        show.say(f"{character_id} is {'no longer ' if undo else ''}a favourite.")
 
 
 @characters.command("delete")

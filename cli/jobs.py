@@ -218,7 +218,7 @@ def figures(part: Mapping[str, Any]) -> tuple[object, ...]:
     """The figures of one kind or profile."""
     mean = part["duration"]["mean_seconds"]
     states = (part["by_status"][name] for name in ("completed", "failed"))
-    return (part["total"], *states, "" if mean is None else show.duration(mean), show.money(part["cost_usd"]))
+    return (part["total"], *states, "" if mean is None else show.exact(mean), show.money(part["cost_usd"]))
 
 
 def durations(found: Mapping[str, float | None]) -> str:
@@ -226,7 +226,7 @@ def durations(found: Mapping[str, float | None]) -> str:
     mean, half, most = (found.get(f"{name}_seconds") for name in ("mean", "p50", "p95"))
     if mean is None or half is None or most is None:
         return ""
-    return f"{show.duration(mean)} in the mean; half {show.duration(half)}, 95 in 100 {show.duration(most)} at most"
+    return f"{show.exact(mean)} on average; half within {show.exact(half)}, 95 in 100 within {show.exact(most)}"
 
 
 @jobs.command("delete")

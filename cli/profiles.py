@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from cli import show
 from cli.connect import connect
-from cli.ends import answering, as_json_option
+from cli.ends import Refused, answering, as_json_option, confirm, yes_option
+from cli.options import read_options
+from cli.texts import read_texts
 
 
 @click.group()
 def profiles() -> None:
-    """Look at profiles (how cards are written), and make one of your own out of another."""
+    """Look at profiles (how cards are written); make one of your own out of another, and edit it."""
 
 
 @profiles.command("list")
@@ -23,6 +28,7 @@ def list_profiles(as_json: bool) -> None:
     if as_json:
         show.dump(found)
         return
+    found.sort(key=lambda each: (not each["is_builtin"], each["name"] != "default", each["name"].casefold()))
     rows = [(each["id"], each["version"], each["name"], each["description"]) for each in found]
     show.table(("profile", "ver", "name", "what for"), rows, cut=True)
 
@@ -55,3 +61,56 @@ def clone(profile_id: str, name: str | None, as_json: bool) -> None:
     """Make a profile of your own, with this NAME, out of another; prints its id."""
     made = connect().profiles.clone(profile_id, name)
     show.dump(made) if as_json else show.say(made["id"])
+
+
+@profiles.command("edit")
+@click.argument("profile_id")
+@click.option("--name", help="Another name.")
+@click.option("--description", help="Another description.")
+@click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
+@click.option("--prompt", "prompts", multiple=True, metavar="NAME=TEXT", help="A prompt; NAME=@FILE reads a file.")
+@click.option("--unset", multiple=True, metavar="NAME", help="As in the default profile again; prompts.NAME: a prompt.")
+@click.option("--version", type=click.IntRange(min=1), help="Only if it is this version still; else the newest.")
+@as_json_option
+@answering
+def edit(profile_id: str, version: int | None, as_json: bool, **asked: Any) -> None:
+    """Write a profile's next version: what is given here changes, all else stays."""
+    forge = connect()
+    catalogue = forge.options() if asked["pairs"] else []
+    changes = changes_of(**{**asked, "pairs": read_options(asked["pairs"], catalogue)})
+    if not changes:
+        raise Refused("Nothing to change: give --option, --prompt, --unset, --name or --description.")
+    made = forge.profiles.update(profile_id, changes, version=version or forge.profiles.get(profile_id)["version"])
+    show.dump(made) if as_json else show.say(f"{profile_id} is version {made['version']} now.")
+
+
+def changes_of(
+    *,
+    name: str | None,
+    description: str | None,
+    pairs: Mapping[str, Any],
+    prompts: tuple[str, ...],
+    unset: tuple[str, ...],
+) -> dict[str, Any]:
+    """What to change of a profile, as JSON Merge Patch: a member that is null is taken out."""
+    out = {each.removeprefix("prompts.") for each in unset if each.startswith("prompts.")}
+    changes = {
+        "name": name,
+        "description": description,
+        "config": {**dict.fromkeys(each for each in unset if not each.startswith("prompts.")), **pairs},
+        "prompts": {**dict.fromkeys(out), **read_texts(prompts)},
+    }
+    return {field: value for field, value in changes.items() if value not in (None, {})}
+
+
+@profiles.command("delete")
+@click.argument("profile_id")
+@yes_option
+@answering
+def delete(profile_id: str, yes: bool) -> None:
+    """Delete a profile. Its jobs run on, and its versions can still be read."""
+    forge = connect()
+    found = forge.profiles.get(profile_id)
+    confirm(f"Delete the profile {show.clean(found['name'])!r}?", yes)
+    forge.profiles.delete(profile_id, version=found["version"])
+    show.say(f"{profile_id} is deleted.")

@@ -71,6 +71,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
+def exact(seconds: float) -> str:
+    """A time span as `duration` has it, but with tenths where it is short: ``0.4 s``."""
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+
+
 def dump(value: Any, *, lines: bool = False) -> None:
     """Print ``value`` as JSON; with ``lines`` on one line."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=None if lines else 2))
@@ -93,8 +98,13 @@ def flat(value: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         if isinstance(inner, Mapping):
             found |= flat(inner, f"{path}{name}.")
         else:
-            found[path + name] = ", ".join(map(str, inner)) if isinstance(inner, list) else inner
+            found[path + name] = ", ".join(map(str, inner)) if isinstance(inner, list) else yes_or_no(inner)
     return found
+
+
+def yes_or_no(value: Any) -> Any:
+    """``value`` as people say it, if it is true or false."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cut: bool = False) -> None:
@@ -148,7 +158,7 @@ def between(start: str | None, end: str | None) -> str:
     if not (start and end):
         return ""
     seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    return exact(seconds)
 
 
 def age(text: str | None, now: datetime | None = None) -> str:
