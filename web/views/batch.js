@@ -26,9 +26,9 @@ export async function show(page) {
   if (batch.progress.total > DEALT) view.deck.after(h("p.note", `The first ${DEALT} of ${whole(batch.progress.total)} cards.`));
   const paint = () => paintAll(page, path, batch, view, seen, items);
   paint();
-  faces(items, page.signal).catch(toastError);
+  const turned = faces(items, page.signal).catch(toastError);
   const turnOver = debounce(() => faces(items, page.signal).catch(toastError), 250);
-  if (OVER.has(batch.status)) return compare(path, batch, view.compared);
+  if (OVER.has(batch.status)) return void turned.then(() => compare(path, batch, view.compared, items));
   const ticking = setInterval(paint, 1000);
   page.signal.addEventListener("abort", () => clearInterval(ticking));
   follow();
@@ -51,7 +51,7 @@ export async function show(page) {
         for (const fresh of batch.items) if (items.has(fresh.item_id)) turn(items.get(fresh.item_id), fresh);
         paint();
         turnOver();
-        compare(path, batch, view.compared);
+        compare(path, batch, view.compared, items);
       },
     });
   }
@@ -190,15 +190,25 @@ function failures(failed) {
     h("a", { href: `#/jobs/${item.job_id}` }, `Card ${item.position}`), " ", item.error?.message ?? "", " ", item.error && h("code", item.error.code)))));
 }
 
-/** How the cards of a batch stand beside each other. @param {string} path @param {any} batch @param {HTMLElement} box */
-async function compare(path, batch, box) {
+/** How the cards of a batch stand beside each other. @param {string} path @param {any} batch @param {HTMLElement} box @param {Map<string, any>} items */
+async function compare(path, batch, box, items) {
   if (batch.progress.completed < 2) return;
   try {
     const { findings, compared } = await get(`${path}/lint`);
     const worth = findings.filter((/** @type {any} */ one) => one.severity !== "I");
     fill(box, h("section.paper.compared", h("h2", "Side by side"), worth.length === 0 ? h("p", `${plural(compared, "card")} compared: no two are too much alike.`)
-      : h("ul.findings", worth.slice(0, 20).map((/** @type {any} */ one) => h("li.finding", { class: `is-${one.severity}` }, h("code", one.rule), " ", h("strong", one.field), " ", one.message, ". ", h("em", one.fix))))));
+      : h("ul.findings", worth.slice(0, 20).map((/** @type {any} */ one) => h("li.finding", { class: `is-${one.severity}` }, h("span.rule", one.rule), h("span", concerned(one.field, items), " ", named(one.message, items), ". ", h("em", `${one.fix}.`)))))));
   } catch (error) {
     fill(box, trouble(error));
   }
 }
+
+/** The card that a finding names, as a link: `item_3.first_mes`. @param {string} field @param {Map<string, any>} items */
+function concerned(field, items) {
+  const [id, ...rest] = field.split(".");
+  const item = items.get(id);
+  return item ? [h("a", { href: item.link.getAttribute("href") }, item.name || `Card ${item.position}`), rest.length > 0 && h("code", ` ${rest.join(".")}`)] : h("strong", field);
+}
+
+/** A message with the names of cards in place of their numbers. @param {string} message @param {Map<string, any>} items */
+const named = (message, items) => message.replace(/\bitem_\d+\b/g, (id) => items.get(id)?.name || id);

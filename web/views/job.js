@@ -17,7 +17,9 @@ const SIGNS = { queued: "♢", processing: "◐", completed: "♦", failed: "✕
 export async function show(page) {
   const path = `/jobs/${page.id}`;
   const job = await get(path, undefined, page.signal);
-  page.title("Job");
+  const made = job.character_id ? await get(`/characters/${job.character_id}`, undefined, page.signal).catch(() => null) : null;
+  job.title = made ? `Job: ${made.name}` : "Job";
+  page.title(job.title);
   const view = { head: h("div"), link: h("div"), now: h("div"), steps: h("ol.steps"), figures: h("dl.figures"), error: h("div"), log: h("ol.log"), usage: h("div") };
   const log = { level: "" };
   const levels = select([["", "All lines"], ["warning", "Warnings"], ["error", "Errors"]], "", { "aria-label": "Which lines", onchange: () => {
@@ -69,7 +71,7 @@ function paintAll(page, path, job, view) {
   const at = job.steps.findIndex((/** @type {any} */ one) => one.name === job.current_step?.name) + 1;
   if (view.painted !== job.status) {
     view.painted = job.status;
-    fill(view.head, head("Job", [badge(job.status), ` · submitted ${moment(job.created_at)} · `, h("code", job.job_id)], actions(page, path, job, isOver), back(job.batch_id ? `#/batches/${job.batch_id}` : "#/jobs", job.batch_id ? "Its batch" : "Jobs")));
+    fill(view.head, head(job.title, [badge(job.status), ` · submitted ${moment(job.created_at)} · `, h("code", job.job_id)], actions(page, path, job, isOver), back(job.batch_id ? `#/batches/${job.batch_id}` : "#/jobs", job.batch_id ? "Its batch" : "Jobs")));
   }
   fill(view.now, meter(job.progress, "Progress"), h("p.number", { role: "status" }, isOver ? `${job.progress} %` : at ? `Step ${at} of ${job.steps.length}${job.current_step.detail ? `: ${job.current_step.detail}` : ""} · ${job.progress} %` : job.waiting_until ? `Waits for its model server until ${moment(job.waiting_until)}` : "Waiting for its turn"));
   fill(view.steps, job.steps.map((/** @type {any} */ step, /** @type {number} */ n) => h("li", { class: `is-${step.status}` }, h("i", { "aria-hidden": "true" }, SIGNS[step.status] ?? "♢"),
