@@ -189,7 +189,7 @@ def rate_limits(env: Mapping[str, str] | None = None) -> RateLimits:
 
 
 def web_streams(env: Mapping[str, str] | None = None) -> int:
-    """Return how many may watch events on one web process (each holds a thread); raises `SettingError`."""
+    """Return how many streams may be open on one web process (each holds a thread); raises `SettingError`."""
     text = (os.environ if env is None else env).get("WEB_STREAMS", "").strip() or "400"
     if not re.fullmatch(r"[0-9]{1,4}", text):
         raise SettingError(f"WEB_STREAMS must be a whole number up to 9999 (found: {text[:40]!r}).")

@@ -27,6 +27,7 @@ from api import (
     profiles,
     requests,
     slots,
+    streams,
     usage,
     validation,
     web,
@@ -53,6 +54,7 @@ def create_app() -> Flask:
     app.before_request(requests.check_address)
     bodies.register(app)
     slots.register(app)
+    streams.register(app)
     events.register(app)
     api = docs.Api(app)
     errors.register(app)

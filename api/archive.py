@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -47,7 +47,7 @@ class Sink(io.RawIOBase):
         return taken
 
 
-def pack(owner_id: str, batch: Batch, formats: Sequence[str]) -> Iterator[bytes]:
+def pack(owner_id: str, batch: Batch, formats: Sequence[str]) -> Generator[bytes]:
     """Yield a ZIP of a batch's files of some formats: in a folder for each format where there are several."""
     sink, names, told = Sink(), Folder(MANIFEST), []
     with ZipFile(sink, "w", ZIP_DEFLATED) as archive:

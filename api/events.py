@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, current_app, g, request
 from werkzeug.wrappers import Response
 
-import settings
+from api import streams
 from api.feed import Feed, is_over
 from api.json import Blueprint
 from models import db
-from models.errors import Busy, Invalid
+from models.errors import Invalid
 from models.services import batches, jobs
 from models.services.events import Stream
 from schemas.events import EventQuery
@@ -24,31 +22,9 @@ STREAM = {"type": "string", "description": "Server-sent events: `id`, `event` an
 PLACE = 1 << 62  # PostgreSQL's bigint is larger by one bit
 
 
-class Watchers:
-    """How many may watch on this process: each holds a thread."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._free = threading.Semaphore(most)
-
-    def enter(self) -> None:
-        """Take a place; raises `Busy` when all are taken."""
-        if not self._free.acquire(blocking=False):
-            raise Busy(
-                f"{self.most} streams are open on this process already: try again, or poll instead.",
-                code="TOO_MANY_STREAMS",
-                details={"streams": self.most},
-            )
-
-    def leave(self) -> None:
-        """Give a place back."""
-        self._free.release()
-
-
 def register(app: Flask) -> None:
     """Give the app its feed."""
     app.extensions["feed"] = Feed()
-    app.extensions["watchers"] = Watchers(settings.web_streams())
 
 
 @blueprint.get("/jobs/<job_id>/events")
@@ -84,13 +60,11 @@ def of_batch(query: dict[str, Any], batch_id: str) -> Response:
 def respond(stream: Stream, after: int) -> Response:
     """Return a stream's events as a response that goes on for as long as there are any."""
     after = last_seen(after)
-    if after and is_over(stream, after):
+    if is_over(stream, after):
         return Response(status=204)
-    watchers: Watchers = current_app.extensions["watchers"]
-    watchers.enter()
-    response = Response(Body(current_app.extensions["feed"], watchers, stream, after), mimetype="text/event-stream")
+    feed: Feed = current_app.extensions["feed"]
+    response = streams.respond(feed.follow(stream, after), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back until its buffer is full
     return response
 
 
@@ -105,21 +79,3 @@ def last_seen(after: int) -> int:
             details={"Last-Event-ID": ["Send back the id of the last event that you have seen, unchanged."]},
         )
     return int(given)
-
-
-class Body(Iterator[bytes]):
-    """The body of a stream. Its place is given back even when the body was never begun."""
-
-    def __init__(self, feed: Feed, watchers: Watchers, stream: Stream, after: int) -> None:
-        self._frames = feed.follow(stream, after)
-        self._watchers: Watchers | None = watchers
-
-    def __next__(self) -> bytes:
-        return next(self._frames)
-
-    def close(self) -> None:
-        """Called by the server when the response is over, however it ended."""
-        watchers, self._watchers = self._watchers, None
-        if watchers is not None:
-            self._frames.close()  # type: ignore[attr-defined]
-            watchers.leave()

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -153,7 +153,7 @@ class Feed:
             channels[stream].push([frame_of(one) for one in told])
         return any(len(told) == PAGE for told in found.values())
 
-    def follow(self, stream: Stream, after: int) -> Iterator[bytes]:
+    def follow(self, stream: Stream, after: int) -> Generator[bytes]:
         """Yield a stream's events behind ``after`` as they come, and heartbeats, until nothing more is to come."""
         until = time.monotonic() + MOST_SECONDS
         yield b"retry: 1000\n\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -80,7 +80,7 @@ def show_made(made: Made) -> dict[str, Any]:
     }
 
 
-def write_lines(owner_id: str, batch_id: str) -> Iterator[bytes]:
+def write_lines(owner_id: str, batch_id: str) -> Generator[bytes]:
     """Yield each item of a batch with what it has made, in order, as a line of JSON."""
     schema, after = ResultLineSchema(), 0
     while rows := read_some(partial(reap, owner_id=owner_id, batch_id=batch_id, after=after, most=ITEMS_READ)):

@@ -67,7 +67,7 @@ CODES = (
     Code("INTERNAL", 500, "A fault of Cardforge's.", "Report the request id; the log has the reason."),
     Code("NOT_IMPLEMENTED", 501, "A transfer coding that is not known.", "Use chunked, or Content-Length."),
     Code("BUSY", 503, "More requests than can be worked on.", "Wait as long as Retry-After says."),
-    Code("TOO_MANY_STREAMS", 503, "Too many streams of events are open.", "Close some, or poll."),
+    Code("TOO_MANY_STREAMS", 503, "Too many streams (events, results, ZIPs) are open.", "Close some, or poll."),
     Code("SERVICE_UNAVAILABLE", 503, "The database or the queue is away.", "Wait as long as Retry-After says."),
 )
 BY_CODE = {code.code: code for code in CODES}

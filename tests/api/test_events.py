@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
+from models.events import Event
 from models.services import again, claims, events, stops
 from models.services.events import Stream
 from tests.engine import jobs as work
 
+BATCHES = "/api/v2/batch-generations"
 Read = tuple[int, str, dict[str, Any]]  # id, event, data
 
 
@@ -184,20 +187,31 @@ def test_a_place_that_is_none_is_refused(client: FlaskClient, batch: Any, given:
 
 
 def test_streams_are_limited_and_places_come_free(app: Flask, client: FlaskClient, batch: Any) -> None:
-    watchers = app.extensions["watchers"]
+    places, paths = app.extensions["streams"], (path_of(batch[0]), f"{BATCHES}/{batch[0].id}/results")
     taken = 0
-    while watchers._free.acquire(blocking=False):
+    while places._free.acquire(blocking=False):
         taken += 1
     try:
-        answer = client.get(path_of(batch[0]))
-        assert (answer.status_code, answer.json["error"]) == (503, "TOO_MANY_STREAMS")
-        assert answer.headers["Retry-After"]
+        for path in paths:
+            answer = client.get(path)
+            assert (answer.status_code, answer.json["error"]) == (503, "TOO_MANY_STREAMS")
+            assert answer.headers["Retry-After"]
     finally:
         for _ in range(taken):
-            watchers.leave()
-    assert taken == watchers.most, "every stream of the tests before has given its place back"
-    client.get(path_of(batch[0])).close()
-    assert watchers._free._value == watchers.most
+            places.leave()
+    assert taken == places.most, "every stream of the tests before has given its place back"
+    for path in paths:
+        client.get(path).close()
+    assert places._free._value == places.most
+
+
+def test_of_what_has_ended_without_a_word_nothing_is_awaited(client: FlaskClient, database: Any, batch: Any) -> None:
+    """As of jobs that ended before there was a journal: a browser would come back for ever."""
+    job_id = batch[1][0]
+    run_job(database, job_id)
+    with database.transaction() as session:
+        session.execute(delete(Event))
+    assert client.get(path_of(Stream("job", job_id))).status_code == 204
 
 
 def test_events_of_two_writers_are_read_in_the_order_of_their_commits(database: Any, owner: str, batch: Any) -> None:
