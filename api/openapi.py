@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -86,6 +87,7 @@ def complete(document: Document, app: Flask) -> Document:
         add_statuses(document, operation, path, method, view, is_open=endpoint in auth.OPEN_ENDPOINTS)
         add_headers(operation, method, view, is_open=endpoint in auth.OPEN_ENDPOINTS)
         add_example(document, operation)
+    tell_examples(document)
     add_links(document)
     return document
 
@@ -297,6 +299,20 @@ def add_example(document: Document, operation: Document) -> None:
             body["example"] = made
 
 
+def tell_examples(document: Document) -> None:
+    """Put the examples of parameters that may be left out into words: the page would fill them in, and send them.
+
+    A list would be filtered by the example, and a second try answered by its Idempotency-Key.
+    """
+    lists = [operation.get("parameters", []) for _, _, operation in operations(document)]
+    for one in itertools.chain(document["components"]["parameters"].values(), *lists):
+        holder = one if "example" in one else one.get("schema", {})
+        if "example" in holder and not one.get("required"):
+            example = holder.pop("example")
+            first = example[0] if isinstance(example, list) else example
+            one["description"] = f"{one.get('description', '')} Such as `{first}`.".strip()
+
+
 def sample(document: Document, schema: Document) -> Any:
     """Return a value of a schema: its example, else what has to be there or has an example."""
     schema = resolve(document, schema)
@@ -326,13 +342,13 @@ def has_example(document: Document, schema: Document) -> bool:
 
 
 def resolve(document: Document, schema: Document) -> Document:
-    """Return a schema that a reference stands for."""
+    """Return a schema that a reference stands for, with what stands beside the reference."""
     if "allOf" in schema and len(schema["allOf"]) == 1:
         schema = {**schema["allOf"][0], **schema}
-    found: Document = schema
-    if "$ref" in schema:
-        found = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-    return found
+    if "$ref" not in schema:
+        return schema
+    beside = {name: part for name, part in schema.items() if name not in ("$ref", "allOf")}
+    return {**document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], **beside}
 
 
 def add_links(document: Document) -> None:

@@ -40,8 +40,10 @@ class CharacterCardSchema(Strict):
         metadata={"description": "How to write; the default profile if not given."},
     )
     character_card = fields.Dict(metadata={"description": "A card (V1, V2 or V3) to update."})
-    options = fields.Nested(OptionsSchema, load_default=dict)
-    metadata = fields.Dict(load_default=dict, metadata={"description": "Your own, handed back with the item."})
+    options = fields.Nested(OptionsSchema, load_default=dict, metadata={"example": {"format": ["v2", "tavernai"]}})
+    metadata = fields.Dict(
+        load_default=dict, metadata={"description": "Your own, handed back with the item.", "example": {"row": 1}}
+    )
 
     @validates("source_material")
     def not_blank(self, value: str, **_: Any) -> None:
@@ -171,7 +173,9 @@ class BatchRequestSchema(Strict):
 
     generations = fields.List(Unread(CharacterCardSchema), required=True, validate=validate.Length(1, MOST_GENERATIONS))
     # Read together with the generations, so that what is wrong with one does not hide what is wrong with the others.
-    batch_options = Unread(BatchOptionsSchema, load_default=dict)
+    batch_options = Unread(
+        BatchOptionsSchema, load_default=dict, metadata={"example": {"name": "harbour folk", "max_cost_usd": 5.0}}
+    )
 
 
 class AcceptedBatchSchema(Schema):

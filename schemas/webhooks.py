@@ -56,7 +56,8 @@ class CallbackUrl(fields.String):
     policy: ClassVar[Callable[[str], str | None]] = staticmethod(lambda _: None)
 
     def __init__(self, about: str, **kwargs: Any) -> None:
-        described = {"description": about, "format": "uri", "example": "https://example.com/hooks/cardforge"}
+        # No example: the documentation's page would send it along, and strangers would be called.
+        described = {"description": f"{about} Such as `https://example.com/hooks/cardforge`.", "format": "uri"}
         super().__init__(validate=validate.Length(1, MOST_CHARACTERS), metadata=described, **kwargs)
 
     def _validate(self, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,24 @@ def test_every_json_body_has_an_example_that_is_valid(document: dict[str, Any]) 
         assert not list(validator.iter_errors(body["example"])), f"{method} {path}"
         checked += 1
     assert checked > 15
+
+
+def test_nothing_that_may_be_left_out_is_filled_in_by_the_page(document: dict[str, Any]) -> None:
+    shared = document["components"]["parameters"]
+    for path, method, one in operations(document):
+        for found in one.get("parameters", []):
+            parameter = shared[found["$ref"].rsplit("/", 1)[1]] if "$ref" in found else found
+            filled = "example" in parameter or "example" in parameter.get("schema", {})
+            assert parameter.get("required") or not filled, f"{method} {path}: {parameter['name']}"
+    assert "Such as `" in shared["Idempotency-Key"]["description"]
+    bodies = [one.get("requestBody") for _, _, one in operations(document)]
+    assert "example.com/hooks" not in json.dumps([body["content"] for body in bodies if body])
+
+
+def test_the_example_of_a_batch_shows_its_parts(document: dict[str, Any]) -> None:
+    body = document["paths"]["/api/v2/batch-generations"]["post"]["requestBody"]["content"]["application/json"]
+    assert list(body["example"]) == ["generations", "batch_options"]
+    assert list(body["example"]["generations"][0]) == ["source_material", "options", "metadata"]
 
 
 def test_bounds_are_numbers(document: dict[str, Any]) -> None:
