@@ -11,9 +11,11 @@ from api import links
 from api.auth import needs
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
+from api.paging import ask_of, page_of
 from models import db
 from models.owners import ApiKey
 from models.services import keys
+from schemas.common import PageQuery
 from schemas.keys import KeyListSchema, KeyRequestSchema, KeySchema, NewKeySchema, RotateSchema
 
 blueprint = Blueprint("keys", __name__, url_prefix="/api/v2/keys", description="Who may ask.")
@@ -21,11 +23,14 @@ blueprint = Blueprint("keys", __name__, url_prefix="/api/v2/keys", description="
 
 @blueprint.get("")
 @needs("admin")
+@blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, KeyListSchema)
-def list_all() -> Any:
-    """List the keys, without their secrets."""
+def list_all(query: dict[str, Any]) -> Any:
+    """List the keys, newest first, without their secrets."""
+    ask = ask_of(query)
     with db.transaction() as session:
-        return {"keys": keys.list_keys(session, g.owner_id)}
+        page = keys.list_keys(session, g.owner_id, ask)
+    return page_of("keys", page.rows, ask, page.total, page.next_cursor)
 
 
 @blueprint.post("")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, TypedDict, cast
+from typing import Literal, TypedDict, Unpack, cast
 
 from cardforge_client.noun import Noun, route
+from cardforge_client.pages import PageQuery, Rows
 from cardforge_client.shapes import given
 
 Scope = Literal["read", "write", "admin"]
@@ -36,9 +37,9 @@ class NewKey(Key):
 class Keys(Noun):
     """Who may ask."""
 
-    def list(self) -> Sequence[Key]:
-        """List the keys, without their secrets."""
-        return cast("list[Key]", self._get(route("/keys"))["keys"])
+    def list(self, **query: Unpack[PageQuery]) -> Rows[Key]:
+        """List the keys, newest first, without their secrets."""
+        return Rows(self._transport, route("/keys"), "keys", query)
 
     def create(
         self,

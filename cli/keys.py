@@ -21,7 +21,7 @@ def keys() -> None:
 @answering
 def list_keys(as_json: bool) -> None:
     """List keys; the keys themselves are stored hashed and cannot be shown."""
-    found = connect().keys.list()
+    found = [*connect().keys.list()]
     if as_json:
         show.dump(found)
         return

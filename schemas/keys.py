@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from schemas.common import Moment, Strict
+from schemas.common import Moment, PageSchema, Strict
 
 SCOPES = ("read", "write", "admin")
 LONGEST = timedelta(days=3653)
@@ -89,7 +89,7 @@ class NewKeySchema(KeySchema):
     )
 
 
-class KeyListSchema(Schema):
-    """All keys of the caller's owner."""
+class KeyListSchema(PageSchema):
+    """A page of the keys of the caller's owner, newest first."""
 
     keys = fields.List(fields.Nested(KeySchema))

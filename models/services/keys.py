@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.errors import Forbidden, NotFound, WrongState
 from models.ids import new_id
 from models.owners import ApiKey, Owner
+from models.services.pages import Ask, Page, fetch_page
 
 SCOPES = ("read", "write", "admin")
 # A key's last use is for people who tidy up: to the minute is enough, and spares a write a request.
@@ -129,9 +130,9 @@ def see_key(session: Session, owner_id: str, key_id: str) -> ApiKey:
     return key
 
 
-def list_keys(session: Session, owner_id: str) -> Sequence[ApiKey]:
-    """Return the owner's keys, newest first."""
-    return session.scalars(select(ApiKey).where(ApiKey.owner_id == owner_id).order_by(ApiKey.id.desc())).all()
+def list_keys(session: Session, owner_id: str, ask: Ask) -> Page:
+    """Return one page of the owner's keys, newest first."""
+    return fetch_page(session, select(ApiKey).where(ApiKey.owner_id == owner_id), ApiKey, ask)
 
 
 def rotate_key(

@@ -83,6 +83,16 @@ def test_a_repetition_makes_no_second_key_and_shows_no_secret(client: FlaskClien
         assert first.json["key"] not in json.dumps(session.scalars(select(KeptAnswer)).one().body)
 
 
+def test_keys_are_paged_as_everything_is(client: FlaskClient) -> None:
+    names = ["first", "second", "third"]
+    for name in names:
+        client.post("/api/v2/keys", json={"name": name})
+    page = client.get("/api/v2/keys?limit=2").json
+    assert (page["total"], [key["name"] for key in page["keys"]]) == (4, ["third", "second"])
+    following = client.get(f"/api/v2/keys?limit=2&cursor={page['next_cursor']}").json
+    assert ([key["name"] for key in following["keys"]], following["next_cursor"]) == (["first", "tests"], None)
+
+
 def test_the_last_admin_key_stays(client: FlaskClient) -> None:
     mine = client.get("/api/v2/keys").json["keys"][0]["key_id"]
     answer = client.delete(f"/api/v2/keys/{mine}")
