@@ -182,7 +182,7 @@ class Jobs(Noun):
         return Download(self._transport, route("/jobs/{}/download/{}", job_id, format))
 
     def export(self, job_id: str, format: str = "json", *, debug: bool | None = None) -> Download:
-        """Everything about a job, as ``json``, ``yaml`` or ``csv``; with ``debug`` its prompts and answers too."""
+        """Everything about a job, as ``json``, ``yaml`` or ``csv``; with ``debug`` the models' answers too."""
         query = given(format=format, debug=None if debug is None else str(debug).lower())
         return Download(self._transport, route("/jobs/{}/export", job_id), query, name=f"{job_id}.{format}")
 
@@ -207,9 +207,15 @@ class Jobs(Noun):
         self._do("DELETE", route("/jobs/{}", job_id))
 
     def delete_completed(self) -> int:
-        """Delete all jobs that have ended and are not part of a running batch; returns how many."""
-        body = self._do("DELETE", route("/jobs/completed"))
-        return int(next((value for value in body.values() if isinstance(value, int)), 0))
+        """Delete all jobs that have ended and are not part of a running batch; returns how many.
+
+        The server does as many as it can in some seconds; this asks until none is left.
+        """
+        deleted, more = 0, True
+        while more:
+            body = self._do("DELETE", route("/jobs/completed"))
+            deleted, more = deleted + int(body["deleted"]), bool(body["more"])
+        return deleted
 
     def statistics(self, **query: Any) -> dict[str, Any]:
         """Counts by status, durations and cost of all jobs."""

@@ -345,8 +345,8 @@ def test_what_cannot_be_taken_back_is_asked_about(api: Script, run: Run) -> None
         result = run(*words)
         assert (result.exit_code, "say --yes" in result.stderr) == (2, True), words
     assert api.requests == []
-    api["DELETE /api/v2/jobs/completed"] = say({"deleted": 3})
-    assert run("jobs", "delete", "--ended", "--yes").stdout == "3 jobs are deleted.\n"
+    api["DELETE /api/v2/jobs/completed"] = [say({"deleted": 3, "more": True}), say({"deleted": 2, "more": False})]
+    assert run("jobs", "delete", "--ended", "--yes").stdout == "5 jobs are deleted.\n"
 
 
 def test_a_batch_is_retried_and_cancelled(api: Script, run: Run) -> None:

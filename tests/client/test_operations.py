@@ -34,6 +34,7 @@ ANSWER = {noun: [] for noun in NOUNS} | {
     "results": [{}],
     "status": "completed",
     "deleted": 1,
+    "more": False,
     "key": "k",
 }
 # What the document has and the client has not: what another program of the operator's asks for.
