@@ -11,6 +11,7 @@ import click
 
 from cardforge_client import Cardforge
 from cli import saving, show
+from cli.catalogue import OptionsCommand
 from cli.connect import connect
 from cli.ends import INTERRUPTED, SOME_FAILED, answering, as_json_option, confirm, fail, limit_option, yes_option
 from cli.estimates import print_estimate
@@ -32,7 +33,7 @@ def source_options(command: Any) -> Any:
     """What says how the cards of a batch are to be: the same for `batch submit` and `estimate`."""
     for option in (
         click.option(
-            "-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`."
+            "-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any option below, in this form."
         ),
         click.option("--profile", "profile_id", help="How to write: profile_fantasy, profile_concise, ... or yours."),
         click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Repeat for several."),
@@ -42,14 +43,20 @@ def source_options(command: Any) -> Any:
 
 
 def read_generations(
-    forge: Cardforge, files: tuple[Path, ...], formats: tuple[str, ...], profile_id: str | None, pairs: tuple[str, ...]
+    forge: Cardforge,
+    files: tuple[Path, ...],
+    *,
+    formats: tuple[str, ...],
+    profile_id: str | None,
+    pairs: tuple[str, ...],
+    chosen: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """The generations that files and options make."""
-    chosen = read_options(pairs, forge.options()) if pairs else {}
-    return generations(files, {"format": list(formats or USUAL), **chosen}, profile_id)
+    read = read_options(pairs, forge.options()) if pairs else {}
+    return generations(files, {"format": list(formats or USUAL), **read, **chosen}, profile_id)
 
 
-@batch.command()
+@batch.command(cls=OptionsCommand)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the finished cards.")
 @click.option("--name", help="A name to know the batch by.")
@@ -70,9 +77,6 @@ def read_generations(
 def submit(
     files: tuple[Path, ...],
     out: Path | None,
-    formats: tuple[str, ...],
-    profile_id: str | None,
-    pairs: tuple[str, ...],
     estimate: bool,
     yes: bool,
     no_wait: bool,
@@ -84,7 +88,8 @@ def submit(
     if not out and not no_wait and not only_estimate:
         raise click.UsageError("Say where the cards go with --out DIR, or do not wait for them with --no-wait.")
     forge = connect()
-    sources = read_generations(forge, files, formats, profile_id, pairs)
+    ways = {name: asked.pop(name) for name in ("formats", "profile_id", "pairs", "chosen")}
+    sources = read_generations(forge, files, **ways)
     options = batch_options(**asked)
     if estimate:
         print_estimate(forge.batches.estimate(sources, **options), as_json and only_estimate, as_json)

@@ -19,6 +19,11 @@ def connect(url: str | None = None, home: Path | None = None) -> Cardforge:
 
     With ``home``, the key is that of this home whatever the environment says. Raises `NoApiKey`.
     """
+    return Cardforge(url, read_key(home))
+
+
+def read_key(home: Path | None = None) -> str:
+    """The API key: CARDFORGE_API_KEY, or the home's key file; with ``home`` only that. Raises `NoApiKey`."""
     path = (home or home_folder()) / "api-key"
     key = os.environ.get("CARDFORGE_API_KEY", "").strip() if home is None else ""
     if not key:
@@ -26,4 +31,4 @@ def connect(url: str | None = None, home: Path | None = None) -> Cardforge:
             key = path.read_text().strip()
         except OSError:
             raise NoApiKey(f"No API key: set CARDFORGE_API_KEY ({path} cannot be read).") from None
-    return Cardforge(url, key)
+    return key

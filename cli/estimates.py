@@ -15,17 +15,21 @@ def print_estimate(estimate: Mapping[str, Any], as_json: bool, quiet: bool = Fal
         return
     if quiet:
         return
-    total = estimate["total"]
-    rows = [(name, *(f"{total[key][at]:,}" for at in ("low", "expected", "max"))) for name, key in COUNTS]
-    rows.append(("cost", *(cost(total["cost_usd"][at]) for at in ("low", "expected", "max"))))
-    show.table((cards(estimate["total_items"]), "low", "expected", "max"), rows)
-    facts = {"by": BASES.get(total["cost_usd"]["basis"], total["cost_usd"]["basis"])}
-    facts |= {"": total["cost_usd"].get("reason"), "takes about": seconds(estimate.get("estimated_seconds"))}
-    show.facts({name: value for name, value in facts.items() if value})
+    print_takes(estimate["total"], cards(estimate["total_items"]), estimate.get("estimated_seconds"))
     refused = [(each["item_id"], show.error_of(each)) for each in estimate["items"] if each.get("error")]
     if refused:
         show.say("")
         show.table(("item", "refused because"), refused)
+
+
+def print_takes(takes: Mapping[str, Any], what: str, estimated_seconds: float | None) -> None:
+    """Show what work takes: calls, tokens, cost, and by what that is known."""
+    rows = [(name, *(f"{takes[key][at]:,}" for at in ("low", "expected", "max"))) for name, key in COUNTS]
+    rows.append(("cost", *(cost(takes["cost_usd"][at]) for at in ("low", "expected", "max"))))
+    show.table((what, "low", "expected", "max"), rows)
+    facts = {"by": BASES.get(takes["cost_usd"]["basis"], takes["cost_usd"]["basis"])}
+    facts |= {"": takes["cost_usd"].get("reason"), "takes about": seconds(estimated_seconds)}
+    show.facts({name: value for name, value in facts.items() if value})
 
 
 COUNTS = (("calls", "calls"), ("tokens in", "prompt_tokens"), ("tokens out", "completion_tokens"))

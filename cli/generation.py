@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli import show
 from cli.batches import read_generations, source_options
+from cli.catalogue import OptionsCommand
 from cli.connect import connect
 from cli.ends import answering, as_json_option
 from cli.estimates import print_estimate
 
 
-@click.command()
+@click.command(cls=OptionsCommand)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @source_options
 @as_json_option
 @answering
-def estimate(
-    files: tuple[Path, ...], formats: tuple[str, ...], profile_id: str | None, pairs: tuple[str, ...], as_json: bool
-) -> None:
+def estimate(files: tuple[Path, ...], as_json: bool, **ways: Any) -> None:
     """See what cards of these source files would take and cost. Nothing is stored, no model is asked."""
     forge = connect()
-    sources = read_generations(forge, files, formats, profile_id, pairs)
+    sources = read_generations(forge, files, **ways)
     print_estimate(forge.batches.estimate(sources), as_json)
 
 
-@click.command()
+@click.command(cls=OptionsCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @source_options
 @as_json_option
 @answering
-def preview(
-    file: Path, formats: tuple[str, ...], profile_id: str | None, pairs: tuple[str, ...], as_json: bool
-) -> None:
+def preview(file: Path, as_json: bool, **ways: Any) -> None:
     """See the exact messages that would be sent for a card of this source file."""
     forge = connect()
-    (source,) = read_generations(forge, (file,), formats, profile_id, pairs)
+    (source,) = read_generations(forge, (file,), **ways)
     text = source.pop("source_material")
     found = forge.generation.preview(text, **source)
     if as_json:

@@ -18,6 +18,7 @@ from cli.connect import home_folder
 from cli.doctor import doctor
 from cli.ends import EPILOG, SOME_FAILED, answering
 from cli.formats import BOOK_FORMATS, FORMATS
+from cli.generate import generate
 from cli.generation import estimate, preview
 from cli.jobs import jobs
 from cli.keys import keys
@@ -152,7 +153,7 @@ def simulate(file: Path, texts: tuple[str, ...], as_json: bool, **asked: Any) ->
 
 for command in (backup, restore, doctor):
     main.add_command(command)
-for command in (batch, estimate, preview, jobs, characters, profiles, list_options, usage, models, keys):
+for command in (generate, batch, estimate, preview, jobs, characters, profiles, list_options, usage, models, keys):
     main.add_command(command)
 
 

@@ -53,6 +53,11 @@ def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def list_of(parts: Iterable[Iterable[str]]) -> list[str]:
+    """Lists as one, each word once."""
+    return list(dict.fromkeys(word for part in parts for word in part))
+
+
 READERS: Mapping[str, Callable[[str], Any]] = {"integer": int, "number": float, "boolean": _boolean, "strings": _list}
 
 

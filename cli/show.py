@@ -7,7 +7,7 @@ import sys
 import textwrap
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -217,8 +217,11 @@ class Counts:
         if self.processing and self.done < self.total:
             parts.append(f"{self.processing} in work")
         if seen := self.done - (self.before or 0):
-            parts.append(f"{seen / max(elapsed, 0.1):.1f}/s")
+            rate = seen / max(elapsed, 0.1)
+            parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.0f}/min")
         parts.append(duration(elapsed))
+        if seen and self.done < self.total:
+            parts.append(f"{duration((self.total - self.done) / rate)} left")
         if self.cost is not None:
             parts.append(money(self.cost))
         return ", ".join(parts)
@@ -248,6 +251,46 @@ def progress(label: str, *, quiet: bool = False) -> Iterator[ShowCounts]:
             bar.update(task, total=counts.total or None, completed=counts.done, counts=counts)
 
         yield show
+
+
+class ShowSteps(Protocol):
+    """Shows how far one thing is: percent, and words made anew at each refresh."""
+
+    def __call__(self, percent: int, words: Callable[[], str]) -> None: ...  # noqa: D102
+
+
+@contextmanager
+def steps() -> Iterator[ShowSteps]:
+    """Give a function that shows the steps of one thing: a live bar on a terminal, a line each elsewhere."""
+    out = console()
+    if not out.is_terminal:
+        yield plain_steps()
+        return
+    with Progress(BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"), WordsColumn(), console=out) as bar:
+        task = bar.add_task("", total=100, words=lambda: "")
+        yield lambda percent, words: bar.update(task, completed=percent, words=words)
+
+
+def plain_steps() -> ShowSteps:
+    """Lines instead of a bar, each thing said once."""
+    last = ""
+
+    def show(percent: int, words: Callable[[], str]) -> None:
+        nonlocal last
+        step = words()
+        if (told := step.split(", ")[0]) != last:
+            click.echo(f"{percent:>3} %  {step}")
+            last = told
+
+    return show
+
+
+class WordsColumn(ProgressColumn):
+    """The words beside the bar of a single thing."""
+
+    def render(self, task: Task) -> Text:
+        """Render the words of ``task``."""
+        return Text(task.fields["words"](), no_wrap=True, overflow="ellipsis")
 
 
 class CountsColumn(ProgressColumn):

@@ -19,14 +19,19 @@ def read_source(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}.") from None
-    if b"\0" in raw:
-        raise SourceError(f"{path} is not a text file.")
+    return check_text(raw, str(path))
+
+
+def check_text(raw: bytes | str, name: str) -> str:
+    """The text that a source is; ``name`` says in errors where it is from. Raises `SourceError`."""
+    if (b"\0" if isinstance(raw, bytes) else "\0") in raw:  # type: ignore[operator]
+        raise SourceError(f"{name} is not a text file.")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
+        raise SourceError(f"{name} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
     if not text.strip():
-        raise SourceError(f"{path} is empty.")
+        raise SourceError(f"{name} is empty.")
     return text
 
 
