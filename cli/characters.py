@@ -20,7 +20,7 @@ LONG = 300  # letters of a field on the screen
 
 @click.group()
 def characters() -> None:
-    """Keep characters: list, import, download, check, edit, rewrite, put away."""
+    """Keep the finished cards: list, import, check, edit, download."""
 
 
 @characters.command("list")
@@ -76,7 +76,7 @@ def short(text: Any) -> str:
     return words if len(words) <= LONG else words[:LONG].rsplit(" ", 1)[0] + " ..."
 
 
-@characters.command("import")
+@characters.command("import", short_help="Import cards and lorebooks of any format.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @as_json_option
 @answering
@@ -145,7 +145,7 @@ def lint(character_id: str, as_json: bool) -> None:
         fail(f"{found['counts']['E']} errors.", SOME_FAILED)
 
 
-@characters.command("edit")
+@characters.command("edit", short_help="Change fields of a card.")
 @click.argument("character_id")
 @click.option("--set", "pairs", multiple=True, metavar="FIELD=TEXT", help="A field; FIELD=@FILE reads a file.")
 @click.option("--tag", "tags", multiple=True, help="The tags, in place of those it has; repeat for several.")
@@ -172,7 +172,7 @@ def edit(
     show.dump(made) if as_json else show.say(f"{character_id} is version {made['version']} now.")
 
 
-@characters.command("regenerate")
+@characters.command("regenerate", short_help="Have fields written anew; all others stay.")
 @click.argument("character_id")
 @click.argument("fields", nargs=-1, required=True, metavar="FIELD...")
 @click.option("--instruction", help="What to do differently.")
@@ -199,7 +199,7 @@ def regenerate(
         fail(show.error_of(ended) or ended["status"], SOME_FAILED)
 
 
-@characters.command("archive")
+@characters.command("archive", short_help="Put characters away, or take them back.")
 @click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
 @click.option("--undo", is_flag=True, help="Take them back.")
 @answering

@@ -40,7 +40,7 @@ def list_jobs(limit: int, as_json: bool, **asked: str | None) -> None:
     show.table(("job", "status", "age", "error"), rows, cut=True)
 
 
-@jobs.command("show")
+@jobs.command("show", short_help="Show a job: state, steps, cost, error, log.")
 @click.argument("job_id")
 @as_json_option
 @answering
@@ -145,7 +145,7 @@ def print_line(line: Mapping[str, Any], as_json: bool) -> None:
     show.say(show.clean(f"{show.moment(line.get('at'))}  {line.get('level', ''):<7}  {line.get('message', '')}"))
 
 
-@jobs.command("cancel")
+@jobs.command("cancel", short_help="Cancel jobs that have not ended.")
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
 @answering
 def cancel_jobs(job_ids: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ def keys() -> None:
     """Keep API keys (needs a key with the scope `admin`)."""
 
 
-@keys.command("list")
+@keys.command("list", short_help="List keys, without their secrets.")
 @as_json_option
 @answering
 def list_keys(as_json: bool) -> None:
@@ -41,7 +41,7 @@ def used(key: Any) -> str:
     return show.age(key["last_used_at"]) or "never"
 
 
-@keys.command("create")
+@keys.command("create", short_help="Make a key, and print it this once.")
 @click.argument("name_given", required=False, metavar="[NAME]")
 @click.option("--name", help="The same as NAME.")
 @click.option(

@@ -16,7 +16,7 @@ from cli.texts import read_texts
 
 @click.group()
 def profiles() -> None:
-    """Look at profiles (how cards are written); make one of your own out of another, and edit it."""
+    """Look at profiles, which say how cards are written. Make one of your own out of another, and edit it."""
 
 
 @profiles.command("list")
@@ -52,7 +52,7 @@ def show_profile(profile_id: str, version: int | None, as_json: bool) -> None:
         show.say(f"\n--- {name}\n{show.lines(str(text))}")
 
 
-@profiles.command("clone")
+@profiles.command("clone", short_help="Make a profile of your own out of another.")
 @click.argument("profile_id")
 @click.argument("name", required=False)
 @as_json_option
@@ -63,7 +63,7 @@ def clone(profile_id: str, name: str | None, as_json: bool) -> None:
     show.dump(made) if as_json else show.say(made["id"])
 
 
-@profiles.command("edit")
+@profiles.command("edit", short_help="Change a profile: its next version.")
 @click.argument("profile_id")
 @click.option("--name", help="Another name.")
 @click.option("--description", help="Another description.")

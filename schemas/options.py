@@ -279,6 +279,13 @@ class Catalogued(Strict):
 OptionsSchema = Catalogued.from_dict({option.name: option.field() for option in OPTIONS}, name="GenerationOptions")
 
 
+class Bound(fields.Float):
+    """A number that is written as it is: whole ones as whole ones."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value
+
+
 class OptionSchema(Schema):
     """One option of the catalogue. ``minimum`` and ``maximum`` bound a number, or the length of a text."""
 
@@ -286,8 +293,8 @@ class OptionSchema(Schema):
     group = fields.String()
     type = fields.String()
     default = fields.Raw(allow_none=True, metadata={"description": "Of the default profile; null: not set."})
-    minimum = fields.Float(attribute="low", allow_none=True)
-    maximum = fields.Float(attribute="high", allow_none=True)
+    minimum = Bound(attribute="low", allow_none=True)
+    maximum = Bound(attribute="high", allow_none=True)
     choices = fields.List(fields.String())
     description = fields.String()
 

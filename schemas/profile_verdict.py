@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.merge_patch import merge_patch
 from schemas.nearest import did_you_mean
+from schemas.options import OPTIONS
 from schemas.profile_rules import (
     FIELDS,
     Fault,
@@ -21,6 +22,13 @@ from schemas.profile_rules import (
     find_weakness,
 )
 
+OPTION_NAMES = {option.name for option in OPTIONS}
+
+
+def hint(field: str) -> str:
+    """Return what may have been meant by a field that a profile has not: an option without its place, or a slip."""
+    return f" Did you mean 'config.{field}'?" if field in OPTION_NAMES else did_you_mean(field, FIELDS)
+
 
 def find_errors(field: str, value: Any, config: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield why a value would be refused for ``field``, such as ``name``, ``config.temperature`` or ``prompts.style``.
@@ -29,7 +37,7 @@ def find_errors(field: str, value: Any, config: Mapping[str, Any]) -> Iterator[F
     """
     part, _, inner = field.partition(".")
     if part not in FIELDS or (inner and part not in ("config", "prompts")):
-        yield Fault(field, f"A profile has no such field.{did_you_mean(field, FIELDS)}", "UNKNOWN_FIELD")
+        yield Fault(field, f"A profile has no such field.{hint(field)}", "UNKNOWN_FIELD")
     elif part == "name":
         yield from check_name(value)
     elif part == "description":

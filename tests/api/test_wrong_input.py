@@ -89,3 +89,14 @@ def test_another_method_is_told_those_that_the_address_takes(client: FlaskClient
     assert (answer.status_code, answer.json["error"]) == (405, "METHOD_NOT_ALLOWED")
     assert "it takes GET, POST." in answer.json["message"]
     assert {"GET", "POST"} <= set(answer.headers["Allow"].replace(",", " ").split())
+
+
+def test_an_option_without_its_place_is_told_where_it_is(client: FlaskClient) -> None:
+    answer = client.post("/api/v2/validate/profile", json={"field": "temperature", "value": 1})
+    assert answer.json["errors"][0]["message"].endswith("Did you mean 'config.temperature'?")
+
+
+def test_bounds_of_whole_numbers_are_whole_numbers(client: FlaskClient) -> None:
+    whole = [option for option in client.get("/api/v2/options").json["options"] if option["type"] == "integer"]
+    assert {type(option[bound]) for option in whole for bound in ("minimum", "maximum")} <= {int, type(None)}
+    assert whole

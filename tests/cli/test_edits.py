@@ -69,3 +69,10 @@ def test_a_character_lands_in_the_folder_that_was_named(api: Script, run: Run, t
         "new-folder/Mara.png",
         "one.png",
     ]
+
+
+@pytest.mark.parametrize("group", ["characters", "jobs", "keys", "profiles"])
+def test_no_line_of_help_is_cut_at_80_columns(run: Run, group: str) -> None:
+    lines = run(group, "--help").stdout.partition("Commands:")[2].splitlines()
+    assert lines
+    assert [line for line in lines if line.endswith("...")] == []
