@@ -13,6 +13,7 @@ from api.archive import pack
 from api.auth import needs
 from api.files import BINARY
 from api.idempotency import Answer, answer_once
+from api.intake import Submission
 from api.items import show_item
 from api.json import Blueprint
 from api.lint import by_item, show_lint
@@ -28,6 +29,9 @@ from models.errors import Invalid
 from models.jobs import Job
 from models.services import again, artifacts, batches, lineup, stops
 from models.services.batches import NewBatch
+from models.services.dossier import made_by
+from models.services.events import counters
+from models.services.jobs import NewJob
 from models.services.listing import BatchFilter, list_batches
 from models.services.pages import read_cursor, write_cursor
 from models.states import Status
@@ -45,7 +49,7 @@ from schemas.jobs import ItemListSchema, ItemQuery
 from schemas.results import DownloadQuery, ResultLineSchema
 from schemas.usage import BatchEstimateSchema, OpenedBatchSchema
 from tasks import dispatch
-from tasks.quote import quote
+from tasks.quote import Quotes, quote
 
 blueprint = Blueprint("batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk.")
 
@@ -61,11 +65,12 @@ def create(body: dict[str, Any]) -> Any:
 
     Each generation becomes an item with a job of its own. The batch is stored before this answers.
     """
+    sent = intake.read_batch(body)
 
     def make(session: db.Session) -> Answer:
-        options, jobs = intake.read_batch(session, g.owner_id, body)
-        batch, first = batches.open_batch(session, g.owner_id, NewBatch(**options), jobs, request_id=g.request_id)
-        takes = quote(session, g.owner_id, jobs, limit=options["max_cost_usd"], concurrent=options["max_concurrent"])
+        jobs = intake.new_jobs(session, g.owner_id, sent)
+        batch, first = batches.open_batch(session, g.owner_id, NewBatch(**sent.options), jobs, request_id=g.request_id)
+        takes = estimate_jobs(session, sent, jobs)
         estimated = {
             "estimated_cost_usd": quotes.show_cost(takes.cost),
             "estimated_completion_time": quotes.completed_at(takes.seconds),
@@ -92,10 +97,17 @@ def list_all(query: dict[str, Any]) -> Any:
 @blueprint.response(200, BatchEstimateSchema)
 def estimate(body: dict[str, Any]) -> Any:
     """See what a batch would take and cost: same body, nothing stored, nobody asked."""
+    sent = intake.read_batch(body)
     with db.transaction() as session:
-        options, jobs = intake.read_batch(session, g.owner_id, body)
-        takes = quote(session, g.owner_id, jobs, limit=options["max_cost_usd"], concurrent=options["max_concurrent"])
+        jobs = intake.new_jobs(session, g.owner_id, sent)
+        takes = estimate_jobs(session, sent, jobs)
     return quotes.show_batch(takes, jobs)
+
+
+def estimate_jobs(session: Session, sent: Submission, jobs: Sequence[NewJob]) -> Quotes:
+    """Return what the jobs of a batch will take and cost."""
+    limit, concurrent = sent.options["max_cost_usd"], sent.options["max_concurrent"]
+    return quote(session, g.owner_id, jobs, limit=limit, concurrent=concurrent)
 
 
 @blueprint.get("/<batch_id>")
@@ -225,8 +237,6 @@ def show_accepted(batch: Batch) -> dict[str, Any]:
 
 def show_batch(batch: Batch) -> dict[str, Any]:
     """Return a batch without its items."""
-    counts = {status.value: getattr(batch, status) for status in Status}
-    ended = batch.completed + batch.failed + batch.cancelled
     return {
         **{
             name: getattr(batch, name) for name in ("name", "status", "priority", "max_concurrent", "continue_on_error")
@@ -234,7 +244,7 @@ def show_batch(batch: Batch) -> dict[str, Any]:
         **{name: getattr(batch, name) for name in ("max_cost_usd", "cost_usd", "wasted_usd", "callback_url")},
         **{name: getattr(batch, name) for name in ("created_at", "started_at", "finished_at")},
         "batch_id": batch.id,
-        "progress": {"total": batch.total, **counts, "percent": round(100 * ended / max(batch.total, 1), 1)},
+        "progress": counters(batch),
         **links.of_batch(batch.id),
     }
 
@@ -242,4 +252,5 @@ def show_batch(batch: Batch) -> dict[str, Any]:
 def show_items(session: Session, rows: Sequence[tuple[Item, Job]]) -> list[dict[str, Any]]:
     """Return items with the links to what their jobs have made."""
     formats = batches.artifact_formats(session, [job.id for _, job in rows if job.status == Status.COMPLETED])
-    return [show_item(item, job, formats.get(job.id, [])) for item, job in rows]
+    made = made_by(session, [job for _, job in rows])
+    return [show_item(item, job, formats.get(job.id, []), made.get(job.id)) for item, job in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -38,48 +39,52 @@ def read_generation(raw: Mapping[str, Any]) -> dict[str, Any]:
     return dict(schema_of(kind).load(raw))
 
 
-def read_batch(session: Session, owner_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], list[NewJob]]:
-    """Return the options of a batch, but for `skip_invalid`, and its jobs in order.
+@dataclass(frozen=True)
+class Submission:
+    """A batch as its body says it, read as far as that needs no database.
 
-    Raises `Invalid` that names whatever is wrong with either, so that all of it can be mended at one go.
+    ``read`` are its generations in order, or what is wrong with each; ``faults`` what is wrong with its options.
     """
+
+    options: Mapping[str, Any]
+    skip_invalid: bool
+    raws: Sequence[Mapping[str, Any]]
+    read: Sequence[dict[str, Any] | ValidationError]
+    faults: Mapping[str, list[str]]
+
+
+def read_batch(body: Mapping[str, Any]) -> Submission:
+    """Read a batch. Ten thousand generations take seconds, so this is done before a transaction is open."""
     try:
         options, faults = BatchOptionsSchema().load(body["batch_options"]), {}
     except ValidationError as error:
         options, faults = {}, dict(flatten({"batch_options": error.messages}))
     skip_invalid = options.pop("skip_invalid", False)
-    return options, new_jobs(session, owner_id, body["generations"], faults, skip_invalid=skip_invalid)
-
-
-def new_jobs(
-    session: Session,
-    owner_id: str,
-    raws: Sequence[Mapping[str, Any]],
-    faults: Mapping[str, list[str]],
-    *,
-    skip_invalid: bool = False,
-) -> list[NewJob]:
-    """Return the jobs of a batch's generations, in order.
-
-    An invalid one raises `Invalid` that names it beside ``faults``, those that were found before; or, with
-    ``skip_invalid``, it becomes a job that has failed.
-    """
-    read: list[dict[str, Any] | ValidationError] = [_try_to_read(raw) for raw in raws]
+    read = [_try_to_read(raw) for raw in body["generations"]]
     for kind in KINDS.values():
         kind.together([one for one in read if isinstance(one, dict) and one["kind"] == kind.name])
-    wanted = {one.get("profile_id", profiles.DEFAULT_PROFILE) for one in read if isinstance(one, dict)}
+    return Submission(options, skip_invalid, body["generations"], read, faults)
+
+
+def new_jobs(session: Session, owner_id: str, sent: Submission) -> list[NewJob]:
+    """Return the jobs of a batch's generations, in order.
+
+    Raises `Invalid` that names whatever is wrong with it, so that all of it can be mended at one go. With
+    `skip_invalid`, a generation that is invalid becomes a job that has failed instead.
+    """
+    wanted = {one.get("profile_id", profiles.DEFAULT_PROFILE) for one in sent.read if isinstance(one, dict)}
     versions = profiles.current_versions(session, owner_id, wanted | {profiles.DEFAULT_PROFILE})
     strange = _name_strangers(session, owner_id, wanted - versions.keys())
     jobs: list[NewJob] = []
-    faults = dict(faults)
-    for index, (raw, one) in enumerate(zip(raws, read, strict=True)):
+    faults = dict(sent.faults)
+    for index, (raw, one) in enumerate(zip(sent.raws, sent.read, strict=True)):
         messages = dict(flatten(_find_faults(one, strange)))
         if messages:
             faults |= {f"generations.{index}.{path}": problems for path, problems in messages.items()}
             jobs.append(_refused(raw, versions, messages))
         elif isinstance(one, dict):
             jobs.append(_accepted(one, versions))
-    if faults and not skip_invalid:
+    if faults and not sent.skip_invalid:
         raise Invalid(summary(faults), details=faults)
     return jobs
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from kombu.pools import producers
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from cli.embedded import Server
 from models.jobs import Job, Step
@@ -149,6 +149,37 @@ def test_a_batch_is_accepted_while_redis_is_away(client: FlaskClient, redis_serv
     assert answer.status_code == 202
     assert took < 2.0
     assert client.get(answer.json["status_url"]).json["progress"]["queued"] == 1
+
+
+def test_a_large_batch_is_read_before_a_transaction_is_open(client: FlaskClient, database: Any) -> None:
+    """PostgreSQL ends sessions that stand idle in a transaction, and ten thousand generations take seconds to read."""
+    from api import intake
+
+    body = {"generations": [SOURCE | {"options": {"temperature": 0.7}}] * 1500, "batch_options": {}}
+    began = time.monotonic()
+    intake.read_batch(body)
+    reading, gaps, ended = time.monotonic() - began, [0.0], [0.0]
+
+    def before(*_: Any) -> None:
+        gaps.append(time.monotonic() - ended[-1] if ended[-1] else 0.0)
+
+    def after(connection: Any, *_: Any) -> None:
+        ended.append(time.monotonic())
+
+    def over(_: Any) -> None:
+        ended.append(0.0)
+
+    engine = database.engine()
+    listeners = [("before_cursor_execute", before), ("after_cursor_execute", after), ("commit", over)]
+    for name, listener in listeners:
+        event.listen(engine, name, listener)
+    try:
+        answer = client.post(PATH, json=body, headers={"Idempotency-Key": "large"})
+    finally:
+        for name, listener in listeners:
+            event.remove(engine, name, listener)
+    assert answer.status_code == 202
+    assert max(gaps) < reading, "nothing takes as long between two statements"
 
 
 def test_work_is_accepted_while_all_producers_wait_for_a_slow_broker(client: FlaskClient) -> None:
