@@ -37,7 +37,7 @@ def show_export(found: Dossier, made: Made | None, *, debug: bool) -> dict[str, 
     job = {column.key: getattr(found.job, column.key) for column in found.job.__table__.columns}
     shown: dict[str, Any] = ExportSchema(exclude=() if debug else DEBUG_ONLY).dump(
         {
-            "job": {**job, "character_id": found.character_id},
+            "job": {**job, "character_id": found.made.id if found.made else None},
             "item": found.item,
             "request": found.job.request,
             "steps": found.steps,

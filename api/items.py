@@ -8,6 +8,7 @@ from typing import Any
 from api import links
 from models.batches import Item
 from models.jobs import Job
+from models.services.dossier import CharacterRef
 from models.states import Status
 
 
@@ -16,7 +17,7 @@ def name_item(position: int) -> str:
     return f"item_{position}"
 
 
-def show_item(item: Item, job: Job, formats: Sequence[str]) -> dict[str, Any]:
+def show_item(item: Item, job: Job, formats: Sequence[str], made: CharacterRef | None) -> dict[str, Any]:
     """Return an item with the links to what its job has made: files of these formats."""
     return {
         "item_id": name_item(item.position),
@@ -25,6 +26,8 @@ def show_item(item: Item, job: Job, formats: Sequence[str]) -> dict[str, Any]:
         "status": job.status,
         "progress": job.progress,
         "job_id": job.id,
+        "character_id": made.id if made else None,
+        "character_name": made.name if made else None,
         "status_url": links.job(job.id),
         "result_url": links.result(job.id) if job.status == Status.COMPLETED else None,
         "downloads": links.downloads(job.id, formats),

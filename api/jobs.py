@@ -14,12 +14,12 @@ from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of, wanted_of
 from api.results import find_made, show_made
-from api.standing import show_job, show_statistics
+from api.standing import show_job, show_row, show_statistics
 from models import db
 from models.jobs import Job
 from models.services import again, artifacts, calls, jobs, stops, sums
 from models.services.clearing import Ended
-from models.services.dossier import character_of, open_dossier
+from models.services.dossier import made_by, open_dossier
 from models.services.listing import JobFilter, list_jobs
 from models.services.moves import Dispatch
 from schemas.export import ExportQuery, ExportSchema
@@ -52,7 +52,9 @@ def list_all(query: dict[str, Any]) -> Any:
     wanted = JobFilter(**wanted_of(query))
     with db.transaction() as session:
         page = list_jobs(session, g.owner_id, wanted, ask)
-    return page_of("jobs", page.rows, ask, page.total, page.next_cursor)
+        made = made_by(session, page.rows)
+    rows = [show_row(job, made.get(job.id)) for job in page.rows]
+    return page_of("jobs", rows, ask, page.total, page.next_cursor)
 
 
 @blueprint.get("/statistics")
@@ -86,8 +88,8 @@ def read(job_id: str) -> Any:
         steps = jobs.list_steps(session, job_id)
         totals = calls.job_totals(session, job_id)
         formats = [file.format for file in artifacts.list_files(session, job_id)]
-        character_id = character_of(session, job)
-    return show_job(job, steps, totals, formats, character_id)
+        made = made_by(session, [job]).get(job_id)
+    return show_job(job, steps, totals, formats, made)
 
 
 @blueprint.get("/<job_id>/result")
@@ -115,7 +117,7 @@ def export(query: dict[str, Any], job_id: str) -> Any:
     """
     with db.transaction() as session:
         found = open_dossier(session, g.owner_id, job_id, responses=query["debug"])
-        made = find_made(session, found.job) if found.character_id else None
+        made = find_made(session, found.job) if found.made else None
     content = write_export(found, made, query["format"], debug=query["debug"])
     return send(content, f"{job_id}.{query['format']}", MEDIA[query["format"]])
 

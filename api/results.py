@@ -24,6 +24,7 @@ from models.db import Session
 from models.jobs import Job
 from models.services import artifacts, books, calls, characters, jobs
 from models.services.calls import Totals
+from models.services.dossier import CharacterRef
 from models.services.harvest import Reaped, reap
 from models.services.jobs import Origin
 from schemas.results import ResultLineSchema
@@ -102,7 +103,9 @@ def show_reaped(row: Reaped) -> dict[str, Any]:
         if row.card
         else None
     )
-    return {**show_item(row.item, row.job, [file.format for file in row.files]), "result": made}
+    formats = [file.format for file in row.files]
+    character = CharacterRef(row.character_id, row.card.name) if row.card and row.character_id else None
+    return {**show_item(row.item, row.job, formats, character), "result": made}
 
 
 def show_losses(made: Made, format_name: str) -> dict[str, Any]:

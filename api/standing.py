@@ -8,19 +8,25 @@ from typing import Any
 from api import links
 from models.jobs import Job, Step
 from models.services.calls import Totals
+from models.services.dossier import CharacterRef
 from models.services.sums import Statistics, Sums
 from models.states import Status
 
 
+def show_row(job: Job, made: CharacterRef | None) -> dict[str, Any]:
+    """Return a job's own facts, and what it made."""
+    own = {column.key: getattr(job, column.key) for column in Job.__table__.columns if column.key != "request"}
+    return {**own, "character_id": made.id if made else None, "character_name": made.name if made else None}
+
+
 def show_job(
-    job: Job, steps: Sequence[Step], totals: Totals, formats: Sequence[str], character_id: str | None
+    job: Job, steps: Sequence[Step], totals: Totals, formats: Sequence[str], made: CharacterRef | None
 ) -> dict[str, Any]:
     """Return a job in full."""
     names = [step.name for step in steps]
     done = job.status == Status.COMPLETED
     return {
-        **{column.key: getattr(job, column.key) for column in Job.__table__.columns if column.key != "request"},
-        "character_id": character_id,
+        **show_row(job, made),
         "current_step": show_current(job, names),
         "steps": steps,
         "tokens": totals.by_model,
@@ -32,7 +38,7 @@ def show_job(
             "events": links.job_events(job.id),
             "export": links.export(job.id),
             "batch": links.batch(job.batch_id) if job.batch_id else None,
-            "character": links.character(character_id) if character_id else None,
+            "character": links.character(made.id) if made else None,
             "downloads": links.downloads(job.id, formats),
         },
     }

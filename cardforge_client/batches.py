@@ -40,6 +40,8 @@ class Item(TypedDict):
     status: Status
     progress: int
     job_id: str
+    character_id: str | None
+    character_name: str | None
     status_url: str
     result_url: str | None
     downloads: dict[str, str]

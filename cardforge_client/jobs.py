@@ -59,11 +59,12 @@ class JobSummary(TypedDict):
     error: Fault | None
     retry_of: str | None
     retried_by: str | None
+    character_id: NotRequired[str | None]
+    character_name: NotRequired[str | None]
     created_at: str
     started_at: str | None
     finished_at: str | None
     name: NotRequired[str | None]
-    character_id: NotRequired[str | None]
 
 
 class Job(JobSummary):

@@ -213,6 +213,8 @@ class ItemSchema(Schema):
     status = fields.String()
     progress = fields.Integer()
     job_id = fields.String()
+    character_id = fields.String(allow_none=True, metadata={"description": "What it made, if that is still there."})
+    character_name = fields.String(allow_none=True)
     status_url = fields.String()
     result_url = fields.String(allow_none=True)
     downloads = fields.Dict(keys=fields.String(), values=fields.String())

@@ -126,6 +126,8 @@ class JobSummarySchema(Schema):
     error = fields.Nested(FaultSchema, allow_none=True)
     retry_of = fields.String(allow_none=True)
     retried_by = fields.String(allow_none=True)
+    character_id = fields.String(allow_none=True, metadata={"description": "What it made, if that is still there."})
+    character_name = fields.String(allow_none=True)
     created_at = Moment()
     started_at = Moment(allow_none=True)
     finished_at = Moment(allow_none=True)
@@ -143,7 +145,6 @@ class ModelUsageSchema(Schema):
 class JobSchema(JobSummarySchema):
     """A job in full."""
 
-    character_id = fields.String(allow_none=True, metadata={"description": "What it made, if that is still there."})
     waiting_until = Moment(allow_none=True, metadata={"description": "Set while it waits for its provider."})
     cancel_requested_at = Moment(allow_none=True)
     callback_url = fields.String(allow_none=True, metadata={"description": "Null in a batch, which has its own."})

@@ -20,10 +20,18 @@ MOST_LINES = 100_000
 
 
 @dataclass(frozen=True)
+class CharacterRef:
+    """The character that a job made, by its id and name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Dossier:
     """A job with its request, its steps, its part of the ledger and its log; ``item`` is its place in a batch.
 
-    ``character_id``: what it made, if that is still there.
+    ``made``: what it made, if that is still there.
     """
 
     job: Job
@@ -31,7 +39,7 @@ class Dossier:
     steps: Sequence[Step]
     calls: Sequence[Call]
     logs: Sequence[dict[str, Any]]
-    character_id: str | None
+    made: CharacterRef | None
 
 
 def open_dossier(session: Session, owner_id: str, job_id: str, *, responses: bool) -> Dossier:
@@ -43,13 +51,18 @@ def open_dossier(session: Session, owner_id: str, job_id: str, *, responses: boo
         steps=jobs.list_steps(session, job_id),
         calls=calls.list_calls(session, job_id, responses=responses),
         logs=jobs.list_logs(session, job_id, level=None, after=0, limit=MOST_LINES),
-        character_id=character_of(session, job),
+        made=made_by(session, [job]).get(job.id),
     )
 
 
-def character_of(session: Session, job: Job) -> str | None:
-    """Return the character that a completed job made, if it is still there."""
-    if job.status != Status.COMPLETED:
-        return None
-    made = select(Step.output["character_id"].astext).where(Step.job_id == job.id, Step.index == 0).scalar_subquery()
-    return session.scalar(select(Character.id).where(Character.id == made, Character.owner_id == job.owner_id))
+def made_by(session: Session, owned: Sequence[Job]) -> dict[str, CharacterRef]:
+    """Return by job the character that it made: of the completed ones among jobs of one owner, if it is still there."""
+    done = [job.id for job in owned if job.status == Status.COMPLETED]
+    if not done:
+        return {}
+    query = (
+        select(Step.job_id, Character.id, Character.name)
+        .join(Character, Character.id == Step.output["character_id"].astext)
+        .where(Step.job_id.in_(done), Step.index == 0, Character.owner_id == owned[0].owner_id)
+    )
+    return {job_id: CharacterRef(character_id, name) for job_id, character_id, name in session.execute(query)}

@@ -45,6 +45,11 @@ def test_a_job_says_where_to_go_from_it(client: FlaskClient, written: str) -> No
     job = client.get(written).json
     links = job["links"]
     assert links["character"] == f"/api/v2/characters/{job['character_id']}"
+    listed = {one["job_id"]: one for one in client.get(JOBS).json["jobs"]}[job["job_id"]]
+    (item,) = client.get(f"{links['batch']}/items?status=completed").json["items"]
+    named = client.get(links["character"]).json
+    for shown in (job, listed, item):
+        assert (shown["character_id"], shown["character_name"]) == (named["id"], named["name"])
     for name in ("self", "result", "logs", "export", "batch", "character"):
         assert client.get(links[name]).status_code == 200, name
     assert links["events"] == f"{written}/events"

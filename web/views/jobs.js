@@ -11,15 +11,13 @@ export async function show(page) {
   page.title("Jobs");
   const wanted = { q: "", status: page.query.get("status") ?? "", sort: "-created_at" };
   const total = h("span.count", { role: "status" });
-  const names = new Map();
   const list = pages({
     list: h("div.rows"),
     load: async (cursor) => {
-      if (!cursor) for (const one of (await get("/characters", { limit: 200, archived: "any" }, page.signal)).characters) names.set(one.job_id, one.name);
       const found = await get("/jobs", { ...wanted, cursor, limit: 50 }, page.signal);
       return { rows: found.jobs, next: found.next_cursor, total: found.total, exact: found.total_is_exact };
     },
-    row: (job) => row(job, names.get(job.job_id)),
+    row,
     none: () => (wanted.q || wanted.status ? empty("No job is like that", "Take the filter away to see all of them.")
       : empty("No job yet", "Each card that is written is a job; so is each field that is written anew.", linkButton("#/new", "Forge cards", { icon: "forge", kind: "primary" }))),
     count: (count, exact) => fill(total, plural(count, "job") + (exact ? "" : " or more")),
@@ -39,8 +37,9 @@ export async function show(page) {
   list.follow(page.signal);
 }
 
-/** @param {any} job @param {string|undefined} name of the character that it made, among the newest */
-function row(job, name) {
+/** @param {any} job */
+function row(job) {
+  const name = job.character_name;
   return h("a.row.job-row", { href: `#/jobs/${job.job_id}` },
     h("div", h("h3", name ?? "A card", !name && h("small", h("code", `…${job.job_id.slice(-8)}`))), h("small", when(job.created_at), ` · ${job.profile_id.replace("profile_", "")} · ${money(job.cost_usd)}`)),
     job.status === "processing" ? meter(job.progress, "Progress") : h("small.wrong", job.error?.message ?? ""),
