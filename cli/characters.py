@@ -15,6 +15,7 @@ from cli.offline import FRONTENDS
 from cli.options import read_options
 from cli.texts import read_text, read_texts
 
+FINDING = ("severity", "rule", "field", "message", "fix")
 LONG = 300  # letters of a field on the screen
 
 
@@ -78,15 +79,18 @@ def short(text: Any) -> str:
 
 @characters.command("import", short_help="Import cards and lorebooks of any format.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--skip-duplicates", is_flag=True, help="Leave out files that were imported before, byte for byte.")
 @as_json_option
 @answering
-def import_files(files: tuple[Path, ...], as_json: bool) -> None:
+def import_files(files: tuple[Path, ...], skip_duplicates: bool, as_json: bool) -> None:
     """Import cards and lorebooks of any format; each file has its own result."""
     forge = connect()
     results = [
         result
         for start in range(0, len(files), 100)
-        for result in forge.characters.import_files(files[start : start + 100])["results"]
+        for result in forge.characters.import_files(files[start : start + 100], skip_duplicates=skip_duplicates)[
+            "results"
+        ]
     ]
     if as_json:
         show.dump(results)
@@ -137,9 +141,9 @@ def lint(character_id: str, as_json: bool) -> None:
     if as_json:
         show.dump(found)
     else:
-        rows = [(each["severity"], each["field"], each["message"], each["rule"]) for each in found["findings"]]
+        rows = [tuple(each[name] for name in FINDING) for each in found["findings"]]
         if rows:
-            show.table(("", "field", "finding", "rule"), rows)
+            show.table(("", "rule", "field", "what is wrong", "what to do"), rows)
         show.say("score: " + ", ".join(f"{group} {points}" for group, points in found["score"].items()))
     if found["counts"]["E"]:
         fail(f"{found['counts']['E']} errors.", SOME_FAILED)

@@ -76,3 +76,22 @@ def test_no_line_of_help_is_cut_at_80_columns(run: Run, group: str) -> None:
     lines = run(group, "--help").stdout.partition("Commands:")[2].splitlines()
     assert lines
     assert [line for line in lines if line.endswith("...")] == []
+
+
+def test_a_character_is_checked_with_what_to_do(api: Script, run: Run) -> None:
+    finding = {"severity": "W", "rule": "C13", "field": "tags", "message": "there are 2 tags", "fix": "give 4 to 12"}
+    body = {"findings": [finding], "score": {"overall": 80}, "counts": {"E": 0}}
+    api[f"GET {CHARACTER}/lint"] = say(body)
+    result = run("characters", "lint", "char_1")
+    assert result.exit_code == 0
+    assert " ".join(result.stdout.splitlines()[1].split()) == "W C13 tags there are 2 tags give 4 to 12"
+
+
+def test_files_that_were_imported_before_are_left_out_if_asked(api: Script, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mara.png").write_bytes(b"PNG")
+    known = {"file": "mara.png", "status": "skipped", "character_id": "char_1", "book_id": None, "error": None}
+    known |= {"warnings": ["this very file was imported before, as char_1"], "deviations": []}
+    api["POST /api/v2/characters/import"] = say({"results": [known], "imported": 0, "skipped": 1, "failed": 0}, 201)
+    result = run("characters", "import", tmp_path / "mara.png", "--skip-duplicates")
+    assert (result.exit_code, api.requests[0].query) == (0, {"if_duplicate": ["skip"]})
+    assert "imported before, as char_1" in result.stdout
