@@ -15,7 +15,6 @@ from cli.offline import FRONTENDS
 from cli.options import read_options
 from cli.texts import read_text, read_texts
 
-FINDING = ("severity", "rule", "field", "message", "fix")
 LONG = 300  # letters of a field on the screen
 
 
@@ -141,7 +140,9 @@ def lint(character_id: str, as_json: bool) -> None:
     if as_json:
         show.dump(found)
     else:
-        rows = [tuple(each[name] for name in FINDING) for each in found["findings"]]
+        rows = [
+            (each["severity"], each["rule"], each["field"], each["message"], each["fix"]) for each in found["findings"]
+        ]
         if rows:
             show.table(("", "rule", "field", "what is wrong", "what to do"), rows)
         show.say("score: " + ", ".join(f"{group} {points}" for group, points in found["score"].items()))
