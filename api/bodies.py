@@ -12,7 +12,11 @@ from flask import Flask, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, ClientDisconnected
 
+from api import traits
+from models.errors import Invalid
+
 CHUNK = 64 * 1024
+EMPTY = {b"", b"{}", b"null"}
 IN_MEMORY = 1024 * 1024  # what is larger waits on disk: hundreds of requests may be on their way in
 
 
@@ -35,6 +39,15 @@ def receive() -> None:
         raise BadRequest(f"The body's chunks are not as HTTP has them: {error}.") from error
     g.spool.seek(0)
     request.stream = g.spool
+    refuse_unread()
+
+
+def refuse_unread() -> None:
+    """Refuse a body that says something where nobody reads any; an empty object is what some clients always send."""
+    if request.method in traits.READING or traits.of(request.endpoint).takes_body:
+        return
+    if request.get_data(cache=True).strip() not in EMPTY:
+        raise Invalid("This address takes no body: leave it out.", details={"body": ["Nothing here reads it."]})
 
 
 def copy(source: IO[bytes], target: IO[bytes]) -> None:

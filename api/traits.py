@@ -34,6 +34,7 @@ class Traits:
     raises: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
     arguments: frozenset[str] = frozenset()
+    takes_body: bool = False
     successes: frozenset[int] = frozenset()
 
     @property
@@ -55,11 +56,6 @@ class Traits:
     def tagged(self) -> bool:
         """Whether the view itself gives its answer an ETag; JSON answers to a GET have one in any case."""
         return "make_conditional" in self.names
-
-    @property
-    def reads_body(self) -> bool:
-        """Whether the view reads the body by itself."""
-        return bool({"get_data", "files"} & self.names)
 
     def kind(self, method: str) -> str:
         """Return what a request counts as: "read", "create" (starts work or makes a row) or "edit" (all else)."""
@@ -86,12 +82,14 @@ def of_view(view: Callable[..., Any]) -> Traits:
     names = frozenset(name for code in codes for name in code.co_names)
     texts = {text for code in codes for text in code.co_consts if isinstance(text, str)}
     docs = getattr(view, "_apidoc", {})
+    arguments = frozenset(one["in"] for one in docs.get("arguments", {}).get("parameters", ()))
     return Traits(
         scope=getattr(view, "scope", None),
         names=names,
         raises=frozenset(name for name in names if is_error(name)),
         codes=frozenset(text for text in texts if CODE.fullmatch(text)),
-        arguments=frozenset(one["in"] for one in docs.get("arguments", {}).get("parameters", ())),
+        arguments=arguments,
+        takes_body="json" in arguments or "requestBody" in docs.get("manual_doc", {}),
         successes=frozenset(docs.get("success_status_codes", ())),
     )
 

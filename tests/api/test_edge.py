@@ -217,6 +217,15 @@ def test_an_odd_address_is_the_callers_fault(client: FlaskClient, method: str, p
     assert client.open(path, method=method).status_code in {404, 422}
 
 
+def test_a_body_is_refused_where_nobody_reads_it(client: FlaskClient, owner: str) -> None:
+    path = f"/api/v2/jobs/{work.open_job(owner).job_id}"
+    for method, where in (("POST", f"{path}/cancel"), ("DELETE", path)):
+        answer = client.open(where, method=method, json={"reason": "A slip."})
+        assert (answer.status_code, list(answer.json["details"])) == (422, ["body"])
+    assert client.post(f"{path}/cancel", json={}).status_code == 202
+    assert client.delete(path).status_code == 204
+
+
 @pytest.mark.parametrize("expires", ["2000-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "soon"])
 def test_a_key_expires_at_a_time_that_can_be_lived_to_see(client: FlaskClient, expires: str) -> None:
     answer = client.post("/api/v2/keys", json={"name": "k", "expires_at": expires})
