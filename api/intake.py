@@ -34,23 +34,9 @@ def schema_of(kind: str) -> Schema:
 def read_generation(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return one generation, valid and with its defaults; raises marshmallow's `ValidationError`."""
     kind = raw.get("kind", DEFAULT_KIND)
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ValidationError({"kind": [f"Is none of: {', '.join(KINDS)}."]})
+    if fault := _fault_of_kind(kind):
+        raise ValidationError(fault)
     return dict(schema_of(kind).load(raw))
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A batch as its body says it, read as far as that needs no database.
-
-    ``read`` are its generations in order, or what is wrong with each; ``faults`` what is wrong with its options.
-    """
-
-    options: Mapping[str, Any]
-    skip_invalid: bool
-    raws: Sequence[Mapping[str, Any]]
-    read: Sequence[dict[str, Any] | ValidationError]
-    faults: Mapping[str, list[str]]
 
 
 def read_batch(body: Mapping[str, Any]) -> Submission:
@@ -94,7 +80,7 @@ def new_job(session: Session, owner_id: str, generation: Mapping[str, Any]) -> N
     profile_id = generation.get("profile_id", profiles.DEFAULT_PROFILE)
     versions = profiles.current_versions(session, owner_id, {profile_id})
     strange = _name_strangers(session, owner_id, {profile_id} - versions.keys())
-    faults = dict(flatten(_find_faults(dict(generation), strange)))
+    faults = dict(flatten(_fault_of_kind(generation["kind"]) or _find_faults(dict(generation), strange)))
     if faults:
         raise Invalid(summary(faults), details=faults)
     return _accepted(generation, versions)
@@ -106,6 +92,12 @@ def check_options(request: Mapping[str, Any]) -> None:
     faults = {f"options.{name}": [message] for name, message in found}
     if faults:
         raise Invalid(summary(faults), details=faults)
+
+
+def _fault_of_kind(kind: Any) -> dict[str, list[str]]:
+    """Return what is wrong with a kind, if anything: it is what the registry has not."""
+    known = isinstance(kind, str) and kind in KINDS
+    return {} if known else {"kind": [f"Is none of: {', '.join(KINDS)}."]}
 
 
 def _try_to_read(raw: Mapping[str, Any]) -> dict[str, Any] | ValidationError:

@@ -91,6 +91,12 @@ def test_another_method_is_told_those_that_the_address_takes(client: FlaskClient
     assert {"GET", "POST"} <= set(answer.headers["Allow"].replace(",", " ").split())
 
 
+@pytest.mark.parametrize("path", ["generate", "estimate", "preview"])
+def test_a_kind_that_is_none_is_told_those_that_there_are(client: FlaskClient, path: str) -> None:
+    answer = client.post(f"/api/v2/generation/{path}", json={**SOURCE, "kind": "lorebook"})
+    assert (answer.status_code, answer.json["details"]) == (422, {"kind": ["Is none of: character_card."]})
+
+
 def test_an_option_without_its_place_is_told_where_it_is(client: FlaskClient) -> None:
     answer = client.post("/api/v2/validate/profile", json={"field": "temperature", "value": 1})
     assert answer.json["errors"][0]["message"].endswith("Did you mean 'config.temperature'?")
