@@ -39,6 +39,20 @@ def read_generation(raw: Mapping[str, Any]) -> dict[str, Any]:
     return dict(schema_of(kind).load(raw))
 
 
+@dataclass(frozen=True)
+class Submission:
+    """A batch as its body says it, read as far as that needs no database.
+
+    ``read`` are its generations in order, or what is wrong with each; ``faults`` what is wrong with its options.
+    """
+
+    options: Mapping[str, Any]
+    skip_invalid: bool
+    raws: Sequence[Mapping[str, Any]]
+    read: Sequence[dict[str, Any] | ValidationError]
+    faults: Mapping[str, list[str]]
+
+
 def read_batch(body: Mapping[str, Any]) -> Submission:
     """Read a batch. Ten thousand generations take seconds, so this is done before a transaction is open."""
     try:
