@@ -21,8 +21,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cardforge_client import Cardforge, CardforgeError
-from cardforge_client.client import DEFAULT_URL
-from cli.connect import home_folder, read_key
+from cli.connect import home_folder, read_key, server
 from cli.options import READERS, bounds, list_of, shown
 
 FRESH_SECONDS = 3600.0
@@ -38,11 +37,6 @@ def known() -> Catalogue:
         if all({"name", "group", "type", "description", "default", "choices"} <= set(option) for option in kept):
             return list(kept)
     return list(json.loads(resources.files("cli").joinpath("options.json").read_text("utf-8")))
-
-
-def server() -> str:
-    """The address of the server, as `connect` finds it."""
-    return (os.environ.get("CARDFORGE_URL") or DEFAULT_URL).rstrip("/")
 
 
 def copy_of(url: str) -> Path:

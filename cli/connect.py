@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from cardforge_client import Cardforge, NoApiKey
+from cardforge_client.client import DEFAULT_URL
 
 
 def home_folder(env: Mapping[str, str] | None = None) -> Path:
@@ -15,11 +17,25 @@ def home_folder(env: Mapping[str, str] | None = None) -> Path:
 
 
 def connect(url: str | None = None, home: Path | None = None) -> Cardforge:
-    """A client as the environment says: CARDFORGE_URL; CARDFORGE_API_KEY or the home's key file.
+    """A client of ``url``, else of `server`; with CARDFORGE_API_KEY or the home's key file.
 
     With ``home``, the key is that of this home whatever the environment says. Raises `NoApiKey`.
     """
-    return Cardforge(url, read_key(home))
+    return Cardforge(url or server(), read_key(home))
+
+
+def server() -> str:
+    """The address of the API: CARDFORGE_URL, else that of the `up` of this home, else the usual one."""
+    return (os.environ.get("CARDFORGE_URL") or running_url(home_folder()) or DEFAULT_URL).rstrip("/")
+
+
+def running_url(home: Path) -> str | None:
+    """Where the `up` that holds ``home`` answers, as it has noted."""
+    try:
+        noted = json.loads((home / "run" / "up.json").read_text())["url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return noted if isinstance(noted, str) else None
 
 
 def read_key(home: Path | None = None) -> str:

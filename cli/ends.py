@@ -13,6 +13,7 @@ import click
 from cardforge_client import ApiError, BadAnswer, CardforgeError, Unreachable
 from cli import show
 from cli.processes import StartError
+from settings import SettingError
 
 SOME_FAILED, USAGE, NO_ANSWER, REFUSED, INTERRUPTED = 1, 2, 3, 4, 130
 EPILOG = """\b
@@ -24,8 +25,9 @@ Exit codes
   4    refused by the API: not allowed, not found, not valid, not now
   130  interrupted with Ctrl-C
 
-Settings are environment variables: CARDFORGE_URL and CARDFORGE_API_KEY say where to talk (else http://127.0.0.1:8000
-and the key in $CARDFORGE_HOME/api-key); the file .env.example lists them all.
+Settings are environment variables, or stand in ./.env or $CARDFORGE_HOME/settings.env, as `cardforge init` writes
+them; .env.example lists them all. CARDFORGE_URL and CARDFORGE_API_KEY say where to talk (else the `cardforge up` of
+this home or http://127.0.0.1:8000, and the key in $CARDFORGE_HOME/api-key).
 """
 MOST_DETAILS = 10
 MORE = re.compile(r" \(\d+ more in details\)$")  # they follow here
@@ -74,7 +76,7 @@ def answering(command: Callable[P, R]) -> Callable[P, R]:
             fail(told(error), NO_ANSWER)
         except ApiError as error:
             fail(told(error), REFUSED)
-        except (Refused, CardforgeError) as error:
+        except (Refused, CardforgeError, SettingError) as error:
             fail(str(error), USAGE)
         except StartError as error:
             fail(str(error), SOME_FAILED)

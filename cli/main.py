@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cli import demo, offline, show
+from cli import config, demo, offline, show
 from cli.backup import backup, restore
 from cli.batches import batch
 from cli.characters import characters
@@ -20,6 +20,7 @@ from cli.ends import EPILOG, SOME_FAILED, answering
 from cli.formats import BOOK_FORMATS, FORMATS
 from cli.generate import generate
 from cli.generation import estimate, preview
+from cli.init import init
 from cli.jobs import jobs
 from cli.keys import keys
 from cli.options import list_options
@@ -29,8 +30,35 @@ from cli.profiles import profiles
 from cli.stack import Stack, claim, write_holder
 from cli.usage import models, usage
 
+WORDS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class Root(click.Group):
+    """The command itself: what files set holds for as long as it runs, in completion and help too."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the settings of files first."""
+        added = config.apply(os.environ)
+        try:
+            context = super().make_context(info_name, args, parent, **extra)
+        except BaseException:
+            forget(added)
+            raise
+        context.call_on_close(lambda: forget(added))
+        return context
+
+
+def forget(names: list[str]) -> None:
+    """Take settings out of the environment again."""
+    for name in names:
+        os.environ.pop(name, None)
+
+
+@click.group(
+    cls=Root, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="cardforge")
 def main() -> None:
     """Cardforge: role-play character cards in bulk."""
@@ -151,7 +179,7 @@ def simulate(file: Path, texts: tuple[str, ...], as_json: bool, **asked: Any) ->
 
 # --- the API ----------------------------------------------------------------------------------------
 
-for command in (backup, restore, doctor):
+for command in (init, backup, restore, doctor):
     main.add_command(command)
 for command in (generate, batch, estimate, preview, jobs, characters, profiles, list_options, usage, models, keys):
     main.add_command(command)

@@ -45,6 +45,7 @@ HOMES = {
     "structlog": {"logs.py"},
     "json_repair": {"tasks"},
     "click": {"cli"},
+    "dotenv": {"cli/config.py"},
     "rich": {"cli"},
     "prometheus_client": {"api"},
     "redis": {"tasks", "api/health.py", "cli"},
