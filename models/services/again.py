@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Text, column, func, select, update, values
+from sqlalchemy.orm import Session, undefer
 
 from models.batches import Batch, Item
 from models.errors import Invalid, NotFound, WrongState
 from models.jobs import Job
 from models.services import calls, events, moves
 from models.services.batches import find_batch
-from models.services.jobs import NewJob, find_job, hold_job, insert_jobs, list_steps
+from models.services.jobs import NewJob, find_job, hold_job, insert_jobs, step_names
 from models.services.moves import Dispatch
 from models.states import TERMINAL, Status
 
+UNTOUCHED = {"synchronize_session": False}
 NOTHING = "No item of this batch is to be retried. One that was refused as invalid stays so: submit it anew, mended."
 
 
@@ -53,14 +54,16 @@ def retry_job(
             code="JOB_ALREADY_RETRIED",
             details={"retried_by": old.retried_by},
         )
-    wasted = calls.discard_answers(session, old)
-    if batch is not None and wasted:
-        batch.wasted_usd += wasted
     request = {**old.request, "options": {**old.request.get("options", {}), **(options or {})}}
     check(request)
-    new_id = _clone(session, old, request, callback_url, fresh=fresh, request_id=request_id)
-    sent = moves.mark_dispatched(session, [new_id]) if batch is None else _replace(session, batch, old, new_id)
-    return find_job(session, owner_id, new_id), sent
+    told = callback_url or old.callback_url
+    again = _clone(session, [old], [request], fresh=fresh, request_id=request_id, callback_url=told)
+    if batch is None:
+        calls.discard_answers(session, old)
+        sent = moves.mark_dispatched(session, list(again.values()))
+    else:
+        sent = _replace(session, batch, [old], again)
+    return find_job(session, owner_id, again[old.id]), sent
 
 
 def refuse_open(job: Job) -> None:
@@ -84,38 +87,62 @@ def refuse_invalid(job: Job) -> None:
 
 
 def _clone(
-    session: Session, old: Job, request: Mapping[str, Any], callback_url: str | None, *, fresh: bool, request_id: str
-) -> str:
-    new = NewJob(
-        kind=old.kind,
-        steps=[step.name for step in list_steps(session, old.id)],
-        profile_id=old.profile_id,
-        profile_version=old.profile_version,
-        request=request,
+    session: Session,
+    olds: Sequence[Job],
+    requests: Sequence[Mapping[str, Any]],
+    *,
+    fresh: bool,
+    request_id: str,
+    callback_url: str | None = None,
+) -> dict[str, str]:
+    """Open a job for each of some locked ones (of one batch, or one), linked both ways; returns the new ids by the old.
+
+    A fixed number of statements, whatever theirs: a batch may have ten thousand, and is locked meanwhile.
+    """
+    names = step_names(session, [old.id for old in olds])
+    new = [
+        NewJob(
+            kind=old.kind,
+            steps=names[old.id],
+            profile_id=old.profile_id,
+            profile_version=old.profile_version,
+            request=request,
+            links={"retry_of": old.id, "batch_id": old.batch_id, "position": old.position}
+            | ({} if fresh else {"root_id": old.root_id}),
+        )
+        for old, request in zip(olds, requests, strict=True)
+    ]
+    owner_id, priority = olds[0].owner_id, olds[0].priority
+    ids = insert_jobs(session, owner_id, new, priority=priority, request_id=request_id, callback_url=callback_url)
+    again = {old.id: new_id for old, new_id in zip(olds, ids, strict=True)}
+    pairs = _pairs(again)
+    session.execute(
+        update(Job).where(Job.id == pairs.c.old).values(retried_by=pairs.c.new), execution_options=UNTOUCHED
     )
-    told = callback_url or old.callback_url
-    (new_id,) = insert_jobs(
-        session, old.owner_id, [new], priority=old.priority, request_id=request_id, callback_url=told
-    )
-    links: dict[str, Any] = {"retry_of": old.id, "batch_id": old.batch_id, "position": old.position}
-    if not fresh:
-        links["root_id"] = old.root_id
-    session.execute(update(Job).where(Job.id == new_id).values(links))
-    old.retried_by = new_id
-    session.flush()
-    return new_id
+    return again
 
 
-def _replace(session: Session, batch: Batch, old: Job, new_id: str) -> list[Dispatch]:
-    """Put the new job in the old one's place in a locked batch, and open the batch again if it had ended."""
-    session.execute(update(Item).where(Item.job_id == old.id).values(job_id=new_id))
-    moves.count(batch, Status(old.status), Status.QUEUED, 1)
+def _pairs(again: Mapping[str, str]) -> Any:
+    """Return the ids of old jobs and of the new ones as a table."""
+    return values(column("old", Text), column("new", Text), name="pairs").data(list(again.items()))
+
+
+def _replace(session: Session, batch: Batch, olds: Sequence[Job], again: Mapping[str, str]) -> list[Dispatch]:
+    """Put new jobs in the old ones' places in a locked batch, and open the batch again if it had ended."""
+    pairs = _pairs(again)
+    session.execute(
+        update(Item).where(Item.job_id == pairs.c.old).values(job_id=pairs.c.new), execution_options=UNTOUCHED
+    )
+    for old in olds:
+        batch.wasted_usd += calls.discard_answers(session, old)
+        moves.count(batch, Status(old.status), Status.QUEUED, 1)
     if batch.status in TERMINAL:
         batch.status = Status.PROCESSING
         batch.finished_at = None
         batch.cancel_requested_at = None
     session.flush()
-    events.tell(session, *events.status(session.get_one(Job, new_id), batch))
+    new = session.scalars(select(Job).where(Job.id.in_(again.values())).order_by(Job.position))
+    events.tell(session, *(event for job in new for event in events.status(job, batch)))
     return moves.advance_batch(session, batch)
 
 
@@ -141,24 +168,25 @@ def retry_batch(
     batch = moves.lock_batch(session, batch_id)
     wanted = [Status.FAILED, Status.CANCELLED] if include_cancelled else [Status.FAILED]
     invalid = func.coalesce(Job.error["code"].astext, "") == "VALIDATION_ERROR"
-    jobs: Sequence[str] = session.scalars(
-        select(Job.id)
+    olds = session.scalars(
+        select(Job)
         .join(Item, Item.job_id == Job.id)
         .where(Item.batch_id == batch_id, Job.status.in_(wanted), ~invalid)
         .order_by(Item.position)
+        .options(undefer(Job.request))
+        .with_for_update(of=Job)
     ).all()
-    if batch is None or not jobs:
+    if batch is None or not olds:
         hint = "" if include_cancelled else " For cancelled ones, say include_cancelled."
         raise WrongState(f"{NOTHING}{hint}", code="NOTHING_TO_RETRY")
     if max_cost_usd is not None:
         batch.max_cost_usd = max_cost_usd
     if callback_url is not None:
         batch.callback_url = callback_url
-    sent: list[Dispatch] = []
-    for job_id in jobs:
-        sent += retry_job(session, owner_id, job_id, fresh=fresh, request_id=request_id)[1]
+    again = _clone(session, olds, [old.request for old in olds], fresh=fresh, request_id=request_id)
+    sent = _replace(session, batch, olds, again)
     session.refresh(batch)
-    return batch, len(jobs), sent
+    return batch, len(olds), sent
 
 
 def delete_job(session: Session, owner_id: str, job_id: str) -> None:

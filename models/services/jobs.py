@@ -23,7 +23,10 @@ from models.states import TERMINAL, Status
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to open. ``request`` is what the client asked for, already valid; ``error`` makes it fail at once."""
+    """A job to open. ``request`` is what the client asked for, already valid; ``error`` makes it fail at once.
+
+    ``links`` are columns that tie it to the older job that it does again.
+    """
 
     kind: str
     steps: Sequence[str]
@@ -32,6 +35,7 @@ class NewJob:
     request: Mapping[str, Any]
     info: Mapping[str, Any] = field(default_factory=dict)
     error: moves.Fault | None = None
+    links: Mapping[str, Any] = field(default_factory=dict)
 
 
 def insert_jobs(
@@ -68,6 +72,7 @@ def insert_jobs(
                 "callback_url": callback_url,
                 "status": Status.FAILED if job.error else Status.QUEUED,
                 "error": dict(job.error) if job.error else None,
+                **job.links,
             }
             for position, (job_id, job) in enumerate(zip(ids, new, strict=True), start=1)
         ],
@@ -133,6 +138,16 @@ def find_completed(session: Session, owner_id: str, job_id: str) -> Job:
 def list_steps(session: Session, job_id: str) -> Sequence[Step]:
     """Return the job's steps in order."""
     return session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.index)).all()
+
+
+def step_names(session: Session, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the names of the steps of each of these jobs, in order."""
+    found: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
+    for job_id, name in session.execute(
+        select(Step.job_id, Step.name).where(Step.job_id.in_(job_ids)).order_by(Step.job_id, Step.index)
+    ):
+        found[job_id].append(name)
+    return found
 
 
 def list_logs(session: Session, job_id: str, *, level: str | None, after: int, limit: int) -> Sequence[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from models.artifacts import Artifact
 from models.batches import Batch, Item
@@ -222,6 +222,27 @@ def test_a_batch_retry_takes_failed_items_only(client: FlaskClient, owner: str) 
     assert "say include_cancelled" in nothing.json["message"]
     assert client.post(path, json={"include_cancelled": True}).json["retried"] == 1
     assert client.post(path, json={"include": 1}).status_code == 422
+
+
+def test_a_batch_is_retried_with_as_many_statements_whatever_its_size(database: Any, owner: str) -> None:
+    """Its row is locked meanwhile: at some statements for each of ten thousand items, for minutes."""
+    asked: list[int] = []
+    for items in (2, 8):
+        batch_id, _ = work.open_batch(owner, items=items, window=1)
+        with database.transaction() as session:
+            stops.cancel_batch(session, owner, batch_id)
+        statements: list[str] = []
+
+        def note(*told: Any, heard: list[str] = statements) -> None:
+            heard.append(told[2])
+
+        event.listen(database.engine(), "before_cursor_execute", note)
+        with database.transaction() as session:
+            again.retry_batch(session, owner, batch_id, include_cancelled=True, fresh=False, request_id="r")
+        event.remove(database.engine(), "before_cursor_execute", note)
+        assert work.counts(batch_id)["queued"] == items
+        asked.append(len(statements))
+    assert asked[0] == asked[1]
 
 
 def test_only_what_has_ended_is_deleted_and_the_ledger_stays(database: Any, client: FlaskClient, owner: str) -> None:
