@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -224,25 +226,33 @@ def test_a_batch_retry_takes_failed_items_only(client: FlaskClient, owner: str) 
     assert client.post(path, json={"include": 1}).status_code == 422
 
 
-def test_a_batch_is_retried_with_as_many_statements_whatever_its_size(database: Any, owner: str) -> None:
+def test_a_batch_is_cancelled_and_retried_with_as_many_statements_whatever_its_size(database: Any, owner: str) -> None:
     """Its row is locked meanwhile: at some statements for each of ten thousand items, for minutes."""
-    asked: list[int] = []
+    asked: list[tuple[int, int]] = []
     for items in (2, 8):
         batch_id, _ = work.open_batch(owner, items=items, window=1)
-        with database.transaction() as session:
+        with statements(database) as cancelling, database.transaction() as session:
             stops.cancel_batch(session, owner, batch_id)
-        statements: list[str] = []
-
-        def note(*told: Any, heard: list[str] = statements) -> None:
-            heard.append(told[2])
-
-        event.listen(database.engine(), "before_cursor_execute", note)
-        with database.transaction() as session:
+        with statements(database) as retrying, database.transaction() as session:
             again.retry_batch(session, owner, batch_id, include_cancelled=True, fresh=False, request_id="r")
-        event.remove(database.engine(), "before_cursor_execute", note)
         assert work.counts(batch_id)["queued"] == items
-        asked.append(len(statements))
+        asked.append((len(cancelling), len(retrying)))
     assert asked[0] == asked[1]
+
+
+@contextmanager
+def statements(database: Any) -> Iterator[list[str]]:
+    """Collect the statements of a block."""
+    heard: list[str] = []
+
+    def note(*told: Any) -> None:
+        heard.append(told[2])
+
+    event.listen(database.engine(), "before_cursor_execute", note)
+    try:
+        yield heard
+    finally:
+        event.remove(database.engine(), "before_cursor_execute", note)
 
 
 def test_only_what_has_ended_is_deleted_and_the_ledger_stays(database: Any, client: FlaskClient, owner: str) -> None:
