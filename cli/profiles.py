@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from cardforge_client import Cardforge
 from cli import show
 from cli.connect import connect
 from cli.ends import Refused, answering, as_json_option, confirm, yes_option
 from cli.options import read_options
+from cli.profile_files import edit_in_editor, pull, push
 from cli.texts import read_texts
 
 
@@ -71,17 +74,30 @@ def clone(profile_id: str, name: str | None, as_json: bool) -> None:
 @click.option("--prompt", "prompts", multiple=True, metavar="NAME=TEXT", help="A prompt; NAME=@FILE reads a file.")
 @click.option("--unset", multiple=True, metavar="NAME", help="As in the default profile again; prompts.NAME: a prompt.")
 @click.option("--version", type=click.IntRange(min=1), help="Only if it is this version still; else the newest.")
+@click.option("--as", "kind", type=click.Choice(["yaml", "json"]), default="yaml", help="How the editor shows it.")
 @as_json_option
 @answering
-def edit(profile_id: str, version: int | None, as_json: bool, **asked: Any) -> None:
-    """Write a profile's next version: what is given here changes, all else stays."""
+def edit(profile_id: str, version: int | None, kind: str, as_json: bool, **asked: Any) -> None:
+    """Write a profile's next version: what is given here changes, all else stays.
+
+    With nothing given, the whole profile opens in $EDITOR.
+    """
+    given = any(asked.values())
+    if not given and not sys.stdin.isatty():
+        raise Refused("Nothing to change: give --option, --prompt, --unset, --name or --description.")
     forge = connect()
+    made = change(forge, profile_id, version, **asked) if given else edit_in_editor(forge, profile_id, kind)
+    if made is None:
+        show.say("Nothing was changed.")
+        return
+    show.dump(made) if as_json else show.say(f"{profile_id} is version {made['version']} now.")
+
+
+def change(forge: Cardforge, profile_id: str, version: int | None, **asked: Any) -> Mapping[str, Any]:
+    """Change some fields of a profile."""
     catalogue = forge.options() if asked["pairs"] else []
     changes = changes_of(**{**asked, "pairs": read_options(asked["pairs"], catalogue)})
-    if not changes:
-        raise Refused("Nothing to change: give --option, --prompt, --unset, --name or --description.")
-    made = forge.profiles.update(profile_id, changes, version=version or forge.profiles.get(profile_id)["version"])
-    show.dump(made) if as_json else show.say(f"{profile_id} is version {made['version']} now.")
+    return forge.profiles.update(profile_id, changes, version=version or forge.profiles.get(profile_id)["version"])
 
 
 def changes_of(
@@ -114,3 +130,7 @@ def delete(profile_id: str, yes: bool) -> None:
     confirm(f"Delete the profile {show.clean(found['name'])!r}?", yes)
     forge.profiles.delete(profile_id, version=found["version"])
     show.say(f"{profile_id} is deleted.")
+
+
+profiles.add_command(pull)
+profiles.add_command(push)

@@ -10,8 +10,9 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -148,10 +149,17 @@ def test_a_person_is_led_through_and_no_key_is_shown(models: Script, here: Path,
     assert config.read(tmp_path / "home" / "settings.env")["LLM_MODEL"] == "small-writer"
 
 
-def converse(words: list[str], answers: Sequence[tuple[str, str]], folder: Path, home: Path) -> str:
+def converse(
+    words: list[str],
+    answers: Sequence[tuple[str, str]],
+    folder: Path,
+    home: Path,
+    more: Mapping[str, str] = MappingProxyType({}),
+    code: int = 0,
+) -> str:
     """Run a command on a terminal; give each answer when its question has come. Returns all that was shown."""
     ours, theirs = pty.openpty()
-    env = {"PATH": os.environ["PATH"], "CARDFORGE_HOME": str(home), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    env = {"PATH": os.environ["PATH"], "CARDFORGE_HOME": str(home), "PYTHONPATH": str(ROOT), "TERM": "xterm", **more}
     command = [sys.executable, "-m", "cli.main", *words]
     process = subprocess.Popen(command, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
@@ -167,7 +175,7 @@ def converse(words: list[str], answers: Sequence[tuple[str, str]], folder: Path,
                     told += os.read(ours, 4096).decode()
                 except OSError:  # the other end is closed
                     break
-        assert process.wait(10) == 0, told
+        assert process.wait(10) == code, told
     finally:
         process.kill()
         process.wait()
