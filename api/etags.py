@@ -46,7 +46,16 @@ def with_etag(body: Any, version: int, marks: str = "", modified: datetime | Non
     response.set_etag(f"v{version}{marks}")
     response.last_modified = modified
     response.headers["Cache-Control"] = "private, no-cache"
-    return response.make_conditional(request)
+    return unless_known(response)
+
+
+def unless_known(response: Response) -> Response:
+    """Return the answer to a reading, or 304 when the caller has it already.
+
+    If-Match is for edits and asks nothing of a reading: Werkzeug would answer 412 with the whole body.
+    """
+    environ = {name: value for name, value in request.environ.items() if name != "HTTP_IF_MATCH"}
+    return response.make_conditional(environ)
 
 
 def emptied(version: int) -> Response:

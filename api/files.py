@@ -6,8 +6,10 @@ import hashlib
 from io import BytesIO
 from typing import Any
 
-from flask import request, send_file
+from flask import send_file
 from werkzeug.wrappers import Response
+
+from api.etags import unless_known
 
 BINARY = {"type": "string", "format": "binary"}
 OBJECT = {"description": "A card, or a lorebook, as JSON."}
@@ -41,4 +43,4 @@ def send(content: bytes, name: str, media_type: str, *, sha256: str | None = Non
         conditional=False,
     )
     response.headers["Cache-Control"] = "private, no-cache"
-    return response.make_conditional(request)
+    return unless_known(response)

@@ -43,4 +43,7 @@ def test_an_error_has_no_tag(client: FlaskClient) -> None:
 
 
 def test_a_condition_for_edits_does_not_stop_reading(client: FlaskClient, paths: list[str]) -> None:
-    assert client.get(paths[0], headers={"If-Match": '"v9"'}).status_code == 200
+    job = next(path for path in paths if "/jobs/" in path)
+    for path in (*paths, f"{job}/export", "/api/v2/profiles/profile_default"):
+        for tag in ('"v9"', "*"):
+            assert client.get(path, headers={"If-Match": tag}).status_code == 200, (path, tag)
