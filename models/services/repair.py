@@ -259,9 +259,9 @@ def delete_old(session: Session, days: int) -> int:
     gone = 0
     for table, alone in ((Batch, []), (Job, [Job.batch_id.is_(None)])):
         ended = select(table.id).where(table.status.in_(TERMINAL), table.finished_at < old, *alone).limit(AT_ONCE)
-        deleted = session.scalars(
-            delete(table).where(table.id.in_(ended)).returning(table.id).execution_options(synchronize_session=False)
-        )
+        # Once more with the row locked: somebody may have opened it again between the look and the lock.
+        still = delete(table).where(table.id.in_(ended), table.status.in_(TERMINAL)).returning(table.id)
+        deleted = session.scalars(still, execution_options={"synchronize_session": False})
         gone += len(deleted.all())
     return gone
 

@@ -91,7 +91,7 @@ def log_lines(session: Any, job_id: str | None = None) -> list[str]:
 
 def wait_for_lock(session: Any) -> None:
     """Wait until somebody waits for a row that this transaction holds."""
-    waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid != pg_backend_pid()")
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     until = time.monotonic() + 10
     while not session.scalar(waits):
         assert time.monotonic() < until

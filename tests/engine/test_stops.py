@@ -292,6 +292,24 @@ def test_finished_work_is_deleted_after_its_days(database: Any, owner: str) -> N
         assert session.scalar(select(func.count()).select_from(Job)) == 0
 
 
+def test_old_work_that_is_opened_again_meanwhile_is_not_deleted(database: Any, owner: str) -> None:
+    batch_id, job_id = failed_job(owner)
+    with database.transaction() as session:
+        session.execute(update(Batch).values(finished_at=func.now() - timedelta(days=8)))
+
+    def delete() -> int:
+        with database.transaction() as session:
+            return repair.delete_old(session, days=7)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            again.retry_job(session, owner, job_id, request_id="r")
+            deleted = pool.submit(delete)
+            work.wait_for_lock(session)
+        assert deleted.result() == 0
+    assert work.status(batch_id) == "processing"
+
+
 def test_a_step_given_back_is_begun_again_by_anybody(database: Any, owner: str) -> None:
     job = work.open_job(owner)
     claimed: Claim | None = work.claim(job.job_id, worker="w1")
