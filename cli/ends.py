@@ -54,15 +54,28 @@ def told(error: CardforgeError) -> str:
         return error.message
     message = MORE.sub("", show.clean(error.message))
     lines = [f"{error.code}: {message}"]
-    problems = [(place, show.clean(words)) for place, words in error.problems()]
-    fresh = problems if len(problems) > 1 else [(place, words) for place, words in problems if words not in message]
-    fresh = [(place, words) for place, words in fresh if f"{place}: {words}" != message]
-    lines += [f"  {show.clean(place)}: {words}" for place, words in fresh[:MOST_DETAILS]]
+    fresh = fresh_problems(error, message)
+    lines += [f"  {line}" for line in fresh[:MOST_DETAILS]]
     if len(fresh) > MOST_DETAILS:
         lines.append(f"  ... and {len(fresh) - MOST_DETAILS} more")
     if error.status >= 500 and error.request_id:
         lines.append(f"  request id: {error.request_id}")
     return "\n".join(lines)
+
+
+def fresh_problems(error: ApiError, message: str) -> list[str]:
+    """What ``message`` does not say of the fields, a line for all with one fault: of a batch every item may have it."""
+    places: dict[str, list[str]] = {}
+    for place, words in error.problems():
+        places.setdefault(show.clean(words), []).append(show.clean(place))
+    lines = []
+    for words, (first, *others) in places.items():
+        more = f"{len(others)} more, {others[-1]} the last" if others else ""
+        if words not in message or (len(error.details) > 1 and f"{first}: " not in message):
+            lines.append(f"{first}{f' (and {more})' if more else ''}: {words}")
+        elif more:
+            lines.append(f"the same of {more}")
+    return lines
 
 
 def answering(command: Callable[P, R]) -> Callable[P, R]:
