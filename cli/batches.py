@@ -22,6 +22,7 @@ from cli.sources import generations
 STATUSES = click.Choice(["queued", "processing", "completed", "failed", "cancelled"])
 PRIORITIES = click.Choice(["high", "standard", "low"])
 DOLLARS = click.FloatRange(min=0, min_open=True)
+DOLLARS.name = "sum of dollars"  # as errors call it
 
 
 @click.group()

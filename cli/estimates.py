@@ -53,4 +53,4 @@ def cost(dollars: float | None) -> str:
 
 def seconds(value: float | None) -> str | None:
     """A time, where it is known."""
-    return None if value is None else show.duration(value)
+    return None if value is None else show.exact(value)

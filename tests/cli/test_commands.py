@@ -273,6 +273,7 @@ def test_a_budget_that_is_none_is_refused_before_anything_is_sent(
 ) -> None:
     result = run("batch", "submit", source, "--no-wait", "--max-cost", dollars)
     assert (result.exit_code, "--max-cost" in result.stderr, api.requests) == (2, True, [])
+    assert "range" in result.stderr or "is not a valid sum of dollars" in result.stderr
 
 
 RANGE = {"low": 1, "expected": 2, "max": 3000}
