@@ -79,7 +79,8 @@ def allow_origin(response: Response) -> None:
     if origin and origin in current_app.config["CORS_ORIGINS"]:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Allow-Headers"] = (
-            "Authorization, Content-Type, X-API-Key, X-Request-ID, If-Match, If-None-Match, Idempotency-Key"
+            "Authorization, Content-Type, X-API-Key, X-Request-ID, If-Match, If-None-Match, Idempotency-Key, "
+            "Last-Event-ID"
         )
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
         response.headers["Access-Control-Expose-Headers"] = (
