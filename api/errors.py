@@ -39,7 +39,8 @@ CODES: Mapping[int, str] = {
 }
 SAID_BETTER: Mapping[int, str] = {
     404: "There is nothing at this address: see /api/v2/docs for those that there are.",
-    413: "The body is larger than 32 MiB: send fewer items, or files one by one.",
+    413: "The body is larger than 32 MiB, or is a form of over 1,000 parts or with a field of over 500 kB that is no "
+    "file: send fewer items, or files one by one, each as a part with a filename.",
 }
 
 

@@ -45,7 +45,9 @@ CODES = (
     Code("BOOK_VERSION_CONFLICT", 412, "The lorebook was edited since you read it.", "Read it again, and edit that."),
     Code("CHARACTER_VERSION_CONFLICT", 412, "The character was edited since you read it.", "Read it, and edit that."),
     Code("PROFILE_VERSION_CONFLICT", 412, "The profile was edited since you read it.", "Read it again, and edit that."),
-    Code("TOO_LARGE", 413, "The body is larger than 32 MiB.", "Send less: fewer items, or files one by one."),
+    Code(
+        "TOO_LARGE", 413, "The body is larger than 32 MiB, or a form has too much in it.", "See the message; send less."
+    ),
     Code("URI_TOO_LONG", 414, "The address is longer than 4,094 bytes.", "Put less into the query."),
     Code("UNSUPPORTED_MEDIA_TYPE", 415, "The body is of another type than the route takes.", "Set Content-Type."),
     Code("EXPECTATION_FAILED", 417, "The header Expect asks for what is not known.", "Leave it out."),

@@ -217,6 +217,21 @@ def test_an_odd_address_is_the_callers_fault(client: FlaskClient, method: str, p
     assert client.open(path, method=method).status_code in {404, 422}
 
 
+def test_a_form_with_too_much_in_it_says_so(client: FlaskClient) -> None:
+    answer = client.post("/api/v2/characters/import", data={"card": "x" * 600_000}, content_type="multipart/form-data")
+    assert (answer.status_code, answer.json["error"]) == (413, "TOO_LARGE")
+    assert "a part with a filename" in answer.json["message"], "it is far from 32 MiB"
+
+
+def test_a_page_of_a_named_origin_may_resume_a_stream(app: Flask, client: FlaskClient) -> None:
+    """Without the header in the list, a browser refuses to send it to another origin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(app.config, "CORS_ORIGINS", ("https://studio.example",))
+        asked = {"Origin": "https://studio.example", "Access-Control-Request-Headers": "Last-Event-ID"}
+        answer = client.options("/api/v2/jobs/x/events", headers=asked)
+    assert "Last-Event-ID" in answer.headers["Access-Control-Allow-Headers"].split(", ")
+
+
 def test_a_body_is_refused_where_nobody_reads_it(client: FlaskClient, owner: str) -> None:
     path = f"/api/v2/jobs/{work.open_job(owner).job_id}"
     for method, where in (("POST", f"{path}/cancel"), ("DELETE", path)):
