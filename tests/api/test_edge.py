@@ -204,6 +204,9 @@ def test_a_wrong_address_has_the_same_shape(client: FlaskClient, method: str, pa
         ("GET", "/api/v2/jobs/%00"),
         ("GET", f"{BATCHES}/a%00b"),
         ("GET", "/api/v2/jobs?batch_id=%00"),
+        ("GET", "/api/v2/jobs?created_after=0001-01-01T00:00:00%2B23:59"),
+        ("GET", f"{BATCHES}?created_before=9999-12-31T23:59:59-23:59"),
+        ("GET", "/api/v2/jobs?cursor=WyItY3JlYXRlZF9hdCIsIjAwMDEtMDEtMDFUMDA6MDA6MDArMjM6NTkiLCJ4Il0"),
         ("GET", "/api/v2/characters?tags=noir&tags=%00"),
         ("GET", "/api/v2/jobs?cursor=AA"),
         ("GET", f"{BATCHES}/x/items?cursor=%E1%B1%98"),
@@ -218,7 +221,9 @@ def test_an_odd_address_is_the_callers_fault(client: FlaskClient, method: str, p
 
 
 def test_a_form_with_too_much_in_it_says_so(client: FlaskClient) -> None:
-    answer = client.post("/api/v2/characters/import", data={"card": "x" * 600_000}, content_type="multipart/form-data")
+    form = f"--x\r\nContent-Disposition: form-data; name=card\r\n\r\n{'x' * 600_000}\r\n--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    answer = client.post("/api/v2/characters/import", data=form.encode(), content_type=kind)
     assert (answer.status_code, answer.json["error"]) == (413, "TOO_LARGE")
     assert "a part with a filename" in answer.json["message"], "it is far from 32 MiB"
 
