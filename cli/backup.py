@@ -27,7 +27,7 @@ SILENT_SECONDS = 60  # a worker that was seen within this time may still run
 MIGRATIONS = ROOT / "migrations" / "versions"
 
 
-@click.command()
+@click.command(short_help="Back up everything into one file.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @answering
 def backup(file: Path) -> None:
@@ -43,7 +43,7 @@ def backup(file: Path) -> None:
     click.echo(f"{summary(told)}{size}, in {time.monotonic() - began:.1f} s", err=True)
 
 
-@click.command()
+@click.command(short_help="Put a backup into an empty database.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True))
 @click.option("--force", is_flag=True, help="Also into a database that is in use: what is in it is lost.")
 @answering

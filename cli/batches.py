@@ -13,7 +13,7 @@ from cardforge_client import Cardforge
 from cli import saving, show
 from cli.catalogue import OptionsCommand
 from cli.connect import connect
-from cli.ends import INTERRUPTED, SOME_FAILED, answering, as_json_option, confirm, fail, limit_option, yes_option
+from cli.ends import INTERRUPTED, SOME_FAILED, answering, as_json_option, confirm, fail, gone, limit_option, yes_option
 from cli.estimates import print_estimate
 from cli.formats import FORMATS, USUAL
 from cli.options import read_options
@@ -57,7 +57,7 @@ def read_generations(
     return generations(files, {"format": list(formats or USUAL), **read, **chosen}, profile_id)
 
 
-@batch.command(cls=OptionsCommand)
+@batch.command(cls=OptionsCommand, short_help="Make one card of each source file.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the finished cards.")
 @click.option("--name", help="A name to know the batch by.")
@@ -179,14 +179,17 @@ def print_batch(found: Mapping[str, Any]) -> None:
 
 @batch.command("watch")
 @click.argument("batch_id")
+@as_json_option
 @answering
-def watch_batch(batch_id: str) -> None:
-    """Follow a batch until it has ended."""
-    found = saving.follow(connect(), batch_id, "cards")
+def watch_batch(batch_id: str, as_json: bool) -> None:
+    """Follow a batch until it has ended. Ends with 1 when not every card is completed."""
+    found = saving.follow(connect(), batch_id, "cards", quiet=as_json)
+    if as_json:
+        show.dump(found)
     sys.exit(0 if found["progress"]["completed"] == found["progress"]["total"] else SOME_FAILED)
 
 
-@batch.command("download")
+@batch.command("download", short_help="Save the cards: as files, or as one ZIP.")
 @click.argument("batch_id")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the cards' files.")
 @click.option("--zip", "archive", type=click.Path(path_type=Path, dir_okay=False), help="One ZIP, with a manifest.")
@@ -209,7 +212,7 @@ def download_batch(
     show.dump({"batch_id": batch_id, "file": str(path)}) if as_json else show.say(str(path))
 
 
-@batch.command("results")
+@batch.command("results", short_help="Take what each item made, as JSON Lines.")
 @click.argument("batch_id")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="A file; else standard output.")
 @answering
@@ -224,7 +227,7 @@ def results_of_batch(batch_id: str, out: Path | None) -> None:
             click.echo(chunk, nl=False)
 
 
-@batch.command("cancel")
+@batch.command("cancel", short_help="Cancel what has not ended.")
 @click.argument("batch_id")
 @as_json_option
 @answering
@@ -262,13 +265,13 @@ def retry_batch(batch_id: str, include_cancelled: bool, fresh: bool, max_cost_us
 @batch.command("delete")
 @click.argument("batch_id")
 @yes_option
+@as_json_option
 @answering
-def delete_batch(batch_id: str, yes: bool) -> None:
+def delete_batch(batch_id: str, yes: bool, as_json: bool) -> None:
     """Delete an ended batch with its jobs and files. Characters stay."""
     forge = connect()
     confirm(f"Delete {batch_id} with its jobs and files?", yes)
-    forge.batches.delete(batch_id)
-    show.say(f"{batch_id} is deleted.")
+    show.results(gone(forge.batches.delete, [batch_id]), as_json)
 
 
 def finish(forge: Cardforge, batch_id: str, out: Path, as_json: bool) -> NoReturn:

@@ -9,7 +9,7 @@ import click
 
 from cli import show
 from cli.connect import connect
-from cli.ends import SOME_FAILED, Refused, answering, as_json_option, confirm, fail, limit_option, yes_option
+from cli.ends import SOME_FAILED, Refused, answering, as_json_option, confirm, fail, gone, limit_option, yes_option
 from cli.formats import FORMATS
 from cli.offline import FRONTENDS
 from cli.options import read_options
@@ -117,17 +117,21 @@ def odd(result: Any) -> list[str]:
     "--out", type=click.Path(path_type=Path), default=".", help="A folder; for one character also a file, as mara.png."
 )
 @click.option("--for", "frontend", type=click.Choice(FRONTENDS), help="Say what this program loses.")
+@as_json_option
 @answering
-def download(character_ids: tuple[str, ...], format_name: str, out: Path, frontend: str | None) -> None:
+def download(character_ids: tuple[str, ...], format_name: str, out: Path, frontend: str | None, as_json: bool) -> None:
     """Save characters as files, as they are now."""
     if len(character_ids) > 1 or not (out.suffix or out.exists()):
         out.mkdir(parents=True, exist_ok=True)
     forge = connect()
-    for character_id in character_ids:
-        show.say(str(forge.characters.download(character_id, format_name).save(out, overwrite=not out.is_dir())))
-        if frontend:
-            for loss in forge.characters.losses(character_id, format_name, frontend=frontend)["losses"]:
-                show.say(f"  {loss['what']}: {loss['field']}: {loss['message']}")
+
+    def save(character_id: str) -> tuple[Any, str]:
+        path = str(forge.characters.download(character_id, format_name).save(out, overwrite=not out.is_dir()))
+        lost: Any = forge.characters.losses(character_id, format_name, frontend=frontend)["losses"] if frontend else []
+        words = [f"  {loss['what']}: {loss['field']}: {loss['message']}" for loss in lost]
+        return {"id": character_id, "file": path, "losses": lost}, "\n".join([path, *words])
+
+    show.results(map(save, character_ids), as_json)
 
 
 @characters.command("lint")
@@ -137,17 +141,17 @@ def download(character_ids: tuple[str, ...], format_name: str, out: Path, fronte
 def lint(character_id: str, as_json: bool) -> None:
     """Check a character. Ends with 1 when something is an error."""
     found = connect().characters.lint(character_id)
-    if as_json:
-        show.dump(found)
-    else:
-        rows = [
-            (each["severity"], each["rule"], each["field"], each["message"], each["fix"]) for each in found["findings"]
-        ]
-        if rows:
-            show.table(("", "rule", "field", "what is wrong", "what to do"), rows)
-        show.say("score: " + ", ".join(f"{group} {points}" for group, points in found["score"].items()))
+    show.dump(found) if as_json else print_lint(found)
     if found["counts"]["E"]:
         fail(f"{found['counts']['E']} errors.", SOME_FAILED)
+
+
+def print_lint(found: Any) -> None:
+    """Show what lint found, and the score."""
+    rows = [(each["severity"], each["rule"], each["field"], each["message"], each["fix"]) for each in found["findings"]]
+    if rows:
+        show.table(("", "rule", "field", "what is wrong", "what to do"), rows)
+    show.say("score: " + ", ".join(f"{group} {points}" for group, points in found["score"].items()))
 
 
 @characters.command("edit", short_help="Change fields of a card.")
@@ -184,6 +188,7 @@ def edit(
 @click.option("--profile", "profile_id", help="How to write; else as it was made.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
 @click.option("--wait", is_flag=True, help="Wait until it is written.")
+@as_json_option
 @answering
 def regenerate(
     character_id: str,
@@ -192,6 +197,7 @@ def regenerate(
     profile_id: str | None,
     pairs: tuple[str, ...],
     wait: bool,
+    as_json: bool,
 ) -> None:
     """Have fields written anew (first_mes, scenario, ...); all others stay. Prints the job's id."""
     forge = connect()
@@ -199,49 +205,55 @@ def regenerate(
     job = forge.characters.regenerate(
         character_id, fields, instruction=instruction, options=options, profile_id=profile_id
     )
-    show.say(job["job_id"])
-    if wait and (ended := forge.jobs.wait(job["job_id"]))["status"] != "completed":
+    if not as_json:
+        show.say(job["job_id"])
+    ended = forge.jobs.wait(job["job_id"]) if wait else None
+    if as_json:
+        show.dump(ended or job)
+    if ended and ended["status"] != "completed":
         fail(show.error_of(ended) or ended["status"], SOME_FAILED)
 
 
 @characters.command("archive", short_help="Put characters away, or take them back.")
 @click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
 @click.option("--undo", is_flag=True, help="Take them back.")
+@as_json_option
 @answering
-def archive(character_ids: tuple[str, ...], undo: bool) -> None:
+def archive(character_ids: tuple[str, ...], undo: bool, as_json: bool) -> None:
     """Put characters away: out of the lists, and there to be taken back."""
     forge = connect()
-    for character_id in character_ids:
-        if undo:
-            forge.characters.unarchive(character_id)
-        else:
-            forge.characters.archive(character_id)
-        show.say(f"{character_id} is {'back' if undo else 'put away'}.")
+
+    def put(character_id: str) -> tuple[Any, str]:
+        (forge.characters.unarchive if undo else forge.characters.archive)(character_id)
+        return {"id": character_id, "archived": not undo}, f"{character_id} is {'back' if undo else 'put away'}."
+
+    show.results(map(put, character_ids), as_json)
 
 
 @characters.command("favorite")
 @click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
 @click.option("--undo", is_flag=True, help="No longer.")
+@as_json_option
 @answering
-def favorite(character_ids: tuple[str, ...], undo: bool) -> None:
+def favorite(character_ids: tuple[str, ...], undo: bool, as_json: bool) -> None:
     """Mark characters as favourites."""
     forge = connect()
-    for character_id in character_ids:
-        if undo:
-            forge.characters.unfavorite(character_id)
-        else:
-            forge.characters.favorite(character_id)
-        show.say(f"{character_id} is {'no longer ' if undo else ''}a favourite.")
+
+    def mark(character_id: str) -> tuple[Any, str]:
+        (forge.characters.unfavorite if undo else forge.characters.favorite)(character_id)
+        words = f"{character_id} is {'no longer ' if undo else ''}a favourite."
+        return {"id": character_id, "favorite": not undo}, words
+
+    show.results(map(mark, character_ids), as_json)
 
 
 @characters.command("delete")
 @click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
 @yes_option
+@as_json_option
 @answering
-def delete(character_ids: tuple[str, ...], yes: bool) -> None:
+def delete(character_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete characters for good, with their lorebooks."""
     forge = connect()
     confirm(f"Delete {len(character_ids)} characters for good?", yes)
-    for character_id in character_ids:
-        forge.characters.delete(character_id)
-        show.say(f"{character_id} is deleted.")
+    show.results(gone(forge.characters.delete, character_ids), as_json)

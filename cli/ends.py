@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
@@ -108,6 +108,13 @@ limit_option = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most."
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def gone(delete: Callable[[str], object], ids: Iterable[str]) -> Iterator[tuple[object, str]]:
+    """Delete one after the other; gives what to tell of each (see `show.results`)."""
+    for one in ids:
+        delete(one)
+        yield {"id": one, "deleted": True}, f"{one} is deleted."
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -27,7 +27,7 @@ from cli.sources import SourceError, check_text, read_source
 FILE_NAME = re.compile(r"\.\w{1,5}$")
 
 
-@click.command(cls=OptionsCommand)
+@click.command(cls=OptionsCommand, short_help="Make one card: of a file, standard input or a text.")
 @click.argument("source", required=False, metavar="[FILE|-|TEXT]")
 @click.option("--text", help="The source as a text, whatever it looks like.")
 @click.option("--profile", "profile_id", help="How to write: profile_fantasy, profile_concise, ... or yours.")
@@ -35,7 +35,7 @@ FILE_NAME = re.compile(r"\.\w{1,5}$")
     "--card", type=click.Path(path_type=Path, dir_okay=False), help="A card to bring up to date (any format)."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="Folder for the files; here."
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="Folder for the files; this one."
 )
 @click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any option below, in this form.")
 @click.option("--priority", type=PRIORITIES)
@@ -43,7 +43,7 @@ FILE_NAME = re.compile(r"\.\w{1,5}$")
 @click.option("--estimate", is_flag=True, help="Show first what it will cost, and ask; without a terminal only show.")
 @yes_option
 @click.option(
-    "--watch/--no-wait", default=True, help="Show each step and save the files; or print the job's id and end."
+    "--watch/--no-wait", default=True, help="Show its steps and save its files; or print the job's id and end."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (progress goes nowhere).")
 @answering

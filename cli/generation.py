@@ -28,7 +28,7 @@ def estimate(files: tuple[Path, ...], as_json: bool, **ways: Any) -> None:
     print_estimate(forge.batches.estimate(sources), as_json)
 
 
-@click.command(cls=OptionsCommand)
+@click.command(cls=OptionsCommand, short_help="See the exact messages that would be sent.")
 @click.argument("file", type=click.Path(path_type=Path))
 @source_options
 @as_json_option

@@ -50,7 +50,7 @@ class Asker:
             show.say(text)
 
 
-@click.command()
+@click.command(short_help="Set Cardforge up: server, key, model, a test call.")
 @click.option("--server", metavar="here|URL", help="Where Cardforge runs: on this machine (`cardforge up`), or there.")
 @click.option("--api-key-file", metavar="FILE", help="Of a server elsewhere: a file with its API key (- reads it).")
 @click.option("--writer", type=click.Choice(list(BY_NAME)), help="What writes the cards.")

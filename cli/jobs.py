@@ -12,7 +12,7 @@ from cardforge_client import Cardforge
 from cli import show
 from cli.batches import STATUSES
 from cli.connect import connect
-from cli.ends import answering, as_json_option, confirm, limit_option, yes_option
+from cli.ends import answering, as_json_option, confirm, gone, limit_option, yes_option
 from cli.options import read_options
 
 
@@ -147,13 +147,17 @@ def print_line(line: Mapping[str, Any], as_json: bool) -> None:
 
 @jobs.command("cancel", short_help="Cancel jobs that have not ended.")
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
+@as_json_option
 @answering
-def cancel_jobs(job_ids: tuple[str, ...]) -> None:
+def cancel_jobs(job_ids: tuple[str, ...], as_json: bool) -> None:
     """Cancel jobs: waiting ones at once, running ones within two seconds."""
     forge = connect()
-    for job_id in job_ids:
+
+    def cancel(job_id: str) -> tuple[Any, str]:
         job = forge.jobs.cancel(job_id)
-        show.say(f"{job_id}: {'cancelled' if job['status'] == 'cancelled' else 'it is being cancelled'}")
+        return job, f"{job_id}: {'cancelled' if job['status'] == 'cancelled' else 'it is being cancelled'}"
+
+    show.results(map(cancel, job_ids), as_json)
 
 
 @jobs.command("retry")
@@ -233,15 +237,16 @@ def durations(found: Mapping[str, float | None]) -> str:
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID...]")
 @click.option("--ended", is_flag=True, help="All that have ended.")
 @yes_option
+@as_json_option
 @answering
-def delete_jobs(job_ids: tuple[str, ...], ended: bool, yes: bool) -> None:
+def delete_jobs(job_ids: tuple[str, ...], ended: bool, yes: bool, as_json: bool) -> None:
     """Delete ended jobs with their logs and files. Their characters stay."""
     if ended == bool(job_ids):
         raise click.UsageError("Name jobs, or say --ended for all that have ended.")
     forge = connect()
     confirm("Delete all jobs that have ended?" if ended else f"Delete {len(job_ids)} jobs?", yes)
     if ended:
-        show.say(f"{forge.jobs.delete_completed()} jobs are deleted.")
-    for job_id in job_ids:
-        forge.jobs.delete(job_id)
-        show.say(f"{job_id} is deleted.")
+        count = forge.jobs.delete_completed()
+        show.dump({"deleted": count}) if as_json else show.say(f"{count} jobs are deleted.")
+        return
+    show.results(gone(forge.jobs.delete, job_ids), as_json)

@@ -88,8 +88,9 @@ def rotate_key(key_id: str, grace: int | None, as_json: bool) -> None:
 
 @keys.command("revoke")
 @click.argument("key_id")
+@as_json_option
 @answering
-def revoke_key(key_id: str) -> None:
+def revoke_key(key_id: str, as_json: bool) -> None:
     """Revoke a key; requests with it are refused from now on."""
     connect().keys.revoke(key_id)
-    show.say(f"{key_id} is revoked.")
+    show.dump({"id": key_id, "revoked": True}) if as_json else show.say(f"{key_id} is revoked.")

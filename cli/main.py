@@ -13,7 +13,9 @@ import click
 from cli import config, demo, offline, show
 from cli.backup import backup, restore
 from cli.batches import batch
+from cli.books import books
 from cli.characters import characters
+from cli.completion import completion
 from cli.connect import home_folder
 from cli.doctor import doctor
 from cli.ends import EPILOG, SOME_FAILED, answering
@@ -29,12 +31,22 @@ from cli.processes import Signals
 from cli.profiles import profiles
 from cli.stack import Stack, claim, write_holder
 from cli.usage import models, usage
+from cli.webhooks import webhooks
 
 WORDS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 class Root(click.Group):
     """The command itself: what files set holds for as long as it runs, in completion and help too."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Tell the commands by what they are for."""
+        width = max(map(len, self.commands))
+        limit = formatter.width - width - 6
+        for title, group in SECTIONS.items():
+            with formatter.section(title):
+                rows = [(str(one.name).ljust(width), one.get_short_help_str(limit)) for one in group]
+                formatter.write_dl(rows)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -69,7 +81,7 @@ def main() -> None:
 # --- the service ----------------------------------------------------------------------------------
 
 
-@main.command()
+@main.command(short_help="Run everything here until Ctrl-C.")
 @answering
 def up() -> None:
     """Run everything here until Ctrl-C: services, API (PORT), workers, beat, Flower (FLOWER_PORT).
@@ -113,7 +125,7 @@ def announce(stack: Stack) -> None:
     show.say("\nCtrl-C stops everything.")
 
 
-@main.command("demo")
+@main.command("demo", short_help="Make cards of the samples, from nothing.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="out", show_default=True)
 @answering
 def run_demo(out: Path) -> None:
@@ -126,7 +138,7 @@ def run_demo(out: Path) -> None:
 # --- files, without a server --------------------------------------------------------------------------------------
 
 
-@main.command()
+@main.command(short_help="Write a card or lorebook in another format.")
 @click.argument("source", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
@@ -138,16 +150,17 @@ def run_demo(out: Path) -> None:
 @click.option("--for", "frontend", type=click.Choice(offline.FRONTENDS), help="Say also what this program loses.")
 @click.option("--style", default="tarot", show_default=True, help="How to draw the portrait, if the card has none.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done, and lost, as JSON.")
 @answering
-def convert(source: Path, out: Path, wanted: str | None, frontend: str | None, style: str, force: bool) -> None:
+def convert(source: Path, out: Path, wanted: str | None, frontend: str | None, **asked: Any) -> None:
     """Write a card or lorebook in another format, and say what that loses. Needs no server.
 
     SOURCE is PNG, CHARX, JSON (V1 to V3, World Info, character_book, lorebook_v3) or YAML; - is standard input.
     """
-    offline.convert(source, out, wanted, frontend, style, force)
+    offline.convert(source, out, wanted, frontend, **asked)
 
 
-@main.command()
+@main.command(short_help="Check a card or lorebook, with a score.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @answering
@@ -160,7 +173,7 @@ def lint(file: Path, as_json: bool) -> None:
         sys.exit(SOME_FAILED)
 
 
-@main.command()
+@main.command(short_help="Try a lorebook on a chat.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
 @click.option("--scan-depth", type=click.IntRange(0, 1000), help="How many of the last messages to look through.")
@@ -177,12 +190,18 @@ def simulate(file: Path, texts: tuple[str, ...], as_json: bool, **asked: Any) ->
     offline.simulate(file, texts, asked, as_json)
 
 
-# --- the API ----------------------------------------------------------------------------------------
+# --- all of them --------------------------------------------------------------------------------------------------
 
-for command in (init, backup, restore, doctor):
-    main.add_command(command)
-for command in (generate, batch, estimate, preview, jobs, characters, profiles, list_options, usage, models, keys):
-    main.add_command(command)
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Cards": (generate, batch, estimate, preview, list_options),
+    "What was made": (jobs, characters, books, profiles, webhooks),
+    "Files, without a server": (convert, lint, simulate),
+    "The service": (init, up, run_demo, doctor, backup, restore),
+    "Use of it": (usage, models, keys, completion),
+}
+for commands in SECTIONS.values():
+    for each in commands:
+        main.add_command(each)
 
 
 if __name__ == "__main__":

@@ -58,9 +58,11 @@ def format_for(out: Path, reading: Reading, wanted: str | None) -> str:
     raise Refused(f"{what} cannot be written as {chosen or out.name}: name one with --to: {', '.join(formats)}")
 
 
-def convert(source: Path, out: Path, wanted: str | None, frontend: str | None, style: str, force: bool) -> None:
+def convert(
+    source: Path, out: Path, wanted: str | None, frontend: str | None, *, style: str, force: bool, as_json: bool
+) -> None:
     """Write a card or lorebook in another format, and say what that loses."""
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     from cards.errors import CardError
     from cards.formats import render, render_book
@@ -84,6 +86,11 @@ def convert(source: Path, out: Path, wanted: str | None, frontend: str | None, s
         out.write_bytes(content)
     except OSError as error:
         raise Refused(f"{out} cannot be written: {error.strerror}") from error
+    if as_json:
+        facts = {"file": str(out), "from": reading.format, "to": format_name, "bytes": len(content)}
+        lost = [asdict(loss) for loss in found]
+        show.dump({**facts, "warnings": list(reading.warnings), "losses": lost})
+        return
     click.echo(f"{source} ({reading.format}) -> {out} ({format_name}, {len(content):,} bytes)")
     for warning in reading.warnings:
         click.echo(f"  note: {show.clean(warning)}")

@@ -93,7 +93,7 @@ def shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-@click.command("options")
+@click.command("options", short_help="List all that a card can be asked for with.")
 @click.argument("group", required=False)
 @as_json_option
 @answering

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ import click
 from cardforge_client import Cardforge
 from cli import show
 from cli.connect import connect
-from cli.ends import Refused, answering, as_json_option, confirm, yes_option
+from cli.ends import Refused, answering, as_json_option, confirm, gone, yes_option
 from cli.options import read_options
 from cli.profile_files import edit_in_editor, pull, push
 from cli.texts import read_texts
@@ -122,14 +123,14 @@ def changes_of(
 @profiles.command("delete")
 @click.argument("profile_id")
 @yes_option
+@as_json_option
 @answering
-def delete(profile_id: str, yes: bool) -> None:
+def delete(profile_id: str, yes: bool, as_json: bool) -> None:
     """Delete a profile. Its jobs run on, and its versions can still be read."""
     forge = connect()
     found = forge.profiles.get(profile_id)
     confirm(f"Delete the profile {show.clean(found['name'])!r}?", yes)
-    forge.profiles.delete(profile_id, version=found["version"])
-    show.say(f"{profile_id} is deleted.")
+    show.results(gone(partial(forge.profiles.delete, version=found["version"]), [profile_id]), as_json)
 
 
 profiles.add_command(pull)

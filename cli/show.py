@@ -7,7 +7,7 @@ import sys
 import textwrap
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -243,12 +243,12 @@ def progress(label: str, *, quiet: bool = False) -> Iterator[ShowCounts]:
     if not out.is_terminal:
         yield plain_progress(label)
         return
-    bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=32), CountsColumn(), console=out)
-    with bar:
-        task = bar.add_task(clean(label), total=None, counts=Counts())
+    bar = BarColumn(bar_width=bar_width(out.width))
+    with Progress(TextColumn("{task.description}"), bar, CountsColumn(), console=out) as drawn:
+        task = drawn.add_task(clean(label), total=None, counts=Counts())
 
         def show(counts: Counts) -> None:
-            bar.update(task, total=counts.total or None, completed=counts.done, counts=counts)
+            drawn.update(task, total=counts.total or None, completed=counts.done, counts=counts)
 
         yield show
 
@@ -293,12 +293,17 @@ class WordsColumn(ProgressColumn):
         return Text(task.fields["words"](), no_wrap=True, overflow="ellipsis")
 
 
+def bar_width(width: int) -> int:
+    """What the words beside a bar leave of a line of ``width`` letters."""
+    return max(10, min(32, width - 70))
+
+
 class CountsColumn(ProgressColumn):
     """The words beside the bar; rebuilt at each refresh, so that the clock runs between two answers."""
 
     def render(self, task: Task) -> Text:
         """Render the counts of ``task``."""
-        return Text(task.fields["counts"].words())
+        return Text(task.fields["counts"].words(), no_wrap=True, overflow="ellipsis")
 
 
 def plain_progress(label: str) -> ShowCounts:
@@ -314,6 +319,19 @@ def plain_progress(label: str) -> ShowCounts:
             last = (now, state)
 
     return show
+
+
+def results(done: Iterable[tuple[Any, str]], as_json: bool) -> None:
+    """Tell what is done as it comes, in words; as JSON all of it at the end, also where something went wrong."""
+    found = []
+    try:
+        for value, words in done:
+            found.append(value)
+            if not as_json:
+                say(words)
+    finally:
+        if as_json:
+            dump(found)
 
 
 def say(text: str) -> None:

@@ -55,7 +55,7 @@ def left(today: Mapping[str, Any]) -> str:
     return f"{', '.join(parts)} (until {until})" if parts else "no limit is set"
 
 
-@click.command()
+@click.command(short_help="List the models that can write, with prices.")
 @click.option("-q", "--search", "q", help="A part of the model's id.")
 @limit_option
 @as_json_option

@@ -104,7 +104,11 @@ def test_the_rate_is_of_what_we_saw_happen() -> None:
     counts.update({"progress": {**progress, "completed": 100}, "cost_usd": 0})
     assert "/s" not in counts.words()
     counts.update({"progress": {**progress, "completed": 150}, "cost_usd": 1.5})
-    assert counts.words() == "150/200 done, 5.0/s, 10 s, $1.50"
+    assert counts.words() == "150/200 done, 5.0/s, 10 s, 10 s left, $1.50"
+    counts.update({"progress": {**progress, "completed": 101}, "cost_usd": 1.5})
+    assert counts.words() == "101/200 done, 6/min, 10 s, 16:30 left, $1.50"
+    counts.update({"progress": {**progress, "completed": 200}, "cost_usd": 1.5})
+    assert counts.words() == "200/200 done, 10.0/s, 10 s, $1.50"
 
 
 def test_an_age_is_told_in_one_unit() -> None:
