@@ -31,7 +31,7 @@ def clear(owner_id: str, ended: Ended) -> dict[str, int | bool]:
 def places(owner_id: str, ended: Ended) -> Iterator[Callable[[Session], int]]:
     """Yield what clears some jobs of each batch that has ended, and what clears those in no batch."""
     with db.transaction() as session:
-        batches = clearing.ended_batches(session, owner_id)
+        batches = clearing.ended_batches(session, owner_id, ended)
     for batch_id in batches:
         yield partial(clearing.clear_batch, batch_id=batch_id, ended=ended)
     yield partial(clearing.clear_singles, owner_id=owner_id, ended=ended)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from models.batches import Batch, Item
@@ -30,9 +30,15 @@ class Ended:
         return wanted + ([Job.finished_at < self.before] if self.before else [])
 
 
-def ended_batches(session: Session, owner_id: str) -> Sequence[str]:
-    """Return the owner's batches that have ended, oldest first."""
-    query = select(Batch.id).where(Batch.owner_id == owner_id, Batch.status.in_(TERMINAL))
+def ended_batches(session: Session, owner_id: str, ended: Ended) -> Sequence[str]:
+    """Return the owner's batches that have ended and have such jobs, or none at all, oldest first.
+
+    Only these: whoever clears has so many seconds, and would else spend them on the same batches each time.
+    """
+    jobs = exists().where(Job.batch_id == Batch.id)
+    query = select(Batch.id).where(
+        Batch.owner_id == owner_id, Batch.status.in_(TERMINAL), jobs.where(*ended.conditions()) | ~jobs
+    )
     return session.scalars(query.order_by(Batch.created_at, Batch.id)).all()
 
 

@@ -19,6 +19,8 @@ from models.batches import Batch, Item
 from models.calls import Call
 from models.characters import Character
 from models.jobs import Job
+from models.services import clearing
+from models.services.clearing import Ended
 from tests.api.made import BATCHES, make_batch
 from tests.engine import jobs as work
 from tests.model_server import ModelServer
@@ -181,9 +183,12 @@ def test_clearing_leaves_what_an_open_batch_needs(
 
 
 def test_clearing_a_part_keeps_the_counters_exact(
-    client: FlaskClient, database: Any, various: dict[str, list[str]]
+    client: FlaskClient, database: Any, owner: str, various: dict[str, list[str]]
 ) -> None:
     assert client.delete(f"{JOBS}/completed?status=failed").json["deleted"] == 2
+    with database.transaction() as session:
+        assert clearing.ended_batches(session, owner, Ended("failed")) == [], "nothing is looked at twice for nothing"
+        assert clearing.ended_batches(session, owner, Ended()) == various["ended"][:1]
     batch = client.get(f"{BATCHES}/{various['ended'][0]}").json
     assert (batch["progress"]["total"], batch["progress"]["failed"], len(batch["items"])) == (2, 0, 2)
     before = (NOW + timedelta(seconds=35)).isoformat()
@@ -218,21 +223,19 @@ def test_a_large_batch_is_cleared_in_parts(client: FlaskClient, database: Any, o
     batch_id, _ = work.open_batch(owner, items=clearing.AT_ONCE + 20, window=1)
     client.post(f"{BATCHES}/{batch_id}/cancel")
     with database.transaction() as session:
-        assert clearing.clear_batch(session, batch_id, clearing.Ended()) == clearing.AT_ONCE
+        assert clearing.clear_batch(session, batch_id, Ended()) == clearing.AT_ONCE
     assert client.get(f"{BATCHES}/{batch_id}").json["progress"]["cancelled"] == 20
     assert client.delete(f"{JOBS}/completed").json == {"deleted": 20, "more": False}
 
 
 def test_a_batch_that_was_opened_again_is_left_alone(client: FlaskClient, database: Any, owner: str) -> None:
-    from models.services import clearing
-
     sent = work.open_batch(owner, items=2, window=2)[1]
     for message in sent:
         claimed = work.claim(message.job_id)
         assert claimed is not None
         work.fail(claimed)
     with database.transaction() as session:
-        (found,) = clearing.ended_batches(session, owner)
+        (found,) = clearing.ended_batches(session, owner, Ended())
     client.post(f"{JOBS}/{sent[0].job_id}/retry")
     with database.transaction() as session:
-        assert clearing.clear_batch(session, found, clearing.Ended()) == 0
+        assert clearing.clear_batch(session, found, Ended()) == 0
