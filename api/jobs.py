@@ -9,7 +9,7 @@ from flask import g
 from api import intake, links
 from api.clearing import clear
 from api.export import MEDIA, write_export
-from api.files import BINARY, send
+from api.files import BINARY, OBJECT, send
 from api.idempotency import Answer, answer_once
 from api.json import Blueprint
 from api.paging import ask_of, page_of, wanted_of
@@ -108,7 +108,7 @@ def result(job_id: str) -> Any:
 @blueprint.get("/<job_id>/export")
 @blueprint.arguments(ExportQuery, location="query")
 @blueprint.response(200, ExportSchema)
-@blueprint.doc(responses={200: {"content": {"application/yaml": {"schema": BINARY}, "text/csv": {"schema": BINARY}}}})
+@blueprint.doc(responses={200: {"content": {"application/yaml": {"schema": OBJECT}, "text/csv": {"schema": BINARY}}}})
 def export(query: dict[str, Any], job_id: str) -> Any:
     """Download everything about a job: request, steps, calls, log, result; as JSON, YAML or CSV.
 

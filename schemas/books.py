@@ -9,14 +9,10 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate
 from cards.book import MOST_ENTRIES
 from cards.simulate.settings import TRIGGERS
 from cards.tavern import PLACES
-from schemas.common import Moment, PageQuery, PageSchema, Strict, sort_by
+from schemas.common import Moment, PageQuery, PageSchema, Strict, YesNo, sort_by
 
 MOST_KEYS, LONGEST_KEY, LONGEST_CONTENT = 1000, 5000, 200_000
 MOST_LEVELS = 90  # of extensions: with those around them a file has at most the 100 that it can be imported with
-
-
-def _flag(**kwargs: Any) -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, **kwargs)
 
 
 def _texts(most: int, longest: int, **kwargs: Any) -> fields.List:
@@ -109,12 +105,12 @@ class EntryBodySchema(Strict):
     insertion_order = number(-1e15, 1e15, load_default=100, metadata=_about("insertion_order"))
     category = fields.String(load_default="", validate=validate.Length(max=100), metadata=_about("category", "custom"))
     comment = fields.String(load_default="", validate=validate.Length(max=5000), metadata=_about("comment"))
-    constant = _flag(load_default=False, metadata=_about("constant"))
-    selective = _flag(load_default=False, metadata=_about("selective"))
-    enabled = _flag(load_default=True, metadata=_about("enabled"))
+    constant = YesNo(load_default=False, metadata=_about("constant"))
+    selective = YesNo(load_default=False, metadata=_about("selective"))
+    enabled = YesNo(load_default=True, metadata=_about("enabled"))
     position = fields.String(load_default="before_char", validate=validate.OneOf(PLACES), metadata=_about("position"))
-    case_sensitive = _flag(load_default=None, allow_none=True, metadata=_about("case_sensitive"))
-    use_regex = _flag(load_default=False, metadata=_about("use_regex"))
+    case_sensitive = YesNo(load_default=None, allow_none=True, metadata=_about("case_sensitive"))
+    use_regex = YesNo(load_default=False, metadata=_about("use_regex"))
     extensions = extensions_field(**_about("extensions"))
 
 
@@ -135,7 +131,7 @@ class BookBodySchema(Strict):
     )
     scan_depth = number(0, 1000, load_default=None, allow_none=True, metadata=_about("scan_depth"))
     token_budget = number(0, 1_000_000, load_default=None, allow_none=True, metadata=_about("token_budget"))
-    recursive_scanning = _flag(load_default=None, allow_none=True, metadata=_about("recursive_scanning"))
+    recursive_scanning = YesNo(load_default=None, allow_none=True, metadata=_about("recursive_scanning"))
     tags = _texts(50, 60, load_default=list, metadata=_about("tags", ["harbour"]))
     extensions = extensions_field(description="What front ends keep of their own; left out, it stays as it is.")
     entries = fields.List(fields.Nested(BookEntrySchema), validate=validate.Length(max=MOST_ENTRIES))
@@ -264,8 +260,8 @@ class SearchSchema(Strict):
         required=True, validate=[validate.Length(1, 500), not_blank], metadata={"example": '"salt tax" ferry'}
     )
     category = fields.String(load_default=None, validate=validate.Length(1, 100))
-    enabled = _flag(load_default=None)
-    constant = _flag(load_default=None)
+    enabled = YesNo(load_default=None)
+    constant = YesNo(load_default=None)
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 200))
 
 
@@ -302,7 +298,7 @@ class EffectSchema(Strict):
     entry = fields.Integer(required=True, strict=True, validate=validate.Range(0, MOST_ENTRIES))
     start = fields.Integer(required=True, strict=True)
     end = fields.Integer(required=True, strict=True)
-    protected = _flag(load_default=False)
+    protected = YesNo(load_default=False)
 
 
 class SimulateSchema(Strict):
@@ -316,15 +312,15 @@ class SimulateSchema(Strict):
     )
     token_budget = _whole(0, 1_000_000, "Room for the entries; else the book's, else a share of `context`.")
     scan_depth = _whole(0, 1000, "How many of the last messages are looked through.")
-    recursive = _flag(metadata={"description": "Whether what fired is looked through too."})
+    recursive = YesNo(metadata={"description": "Whether what fired is looked through too."})
     context = _whole(0, 10_000_000, "Tokens that the model takes in.")
     reply = _whole(0, 10_000_000, "Tokens of that which are kept for the answer.")
     budget_percent = fields.Float(allow_nan=False, validate=validate.Range(0, 100))
     budget_cap = _whole(0, 1_000_000, "Most tokens, whatever the share; 0: no cap.")
-    case_sensitive = _flag()
-    match_whole_words = _flag()
-    use_group_scoring = _flag()
-    include_names = _flag(metadata={"description": "Whether speakers' names are looked through with their messages."})
+    case_sensitive = YesNo()
+    match_whole_words = YesNo()
+    use_group_scoring = YesNo()
+    include_names = YesNo(metadata={"description": "Whether speakers' names are looked through with their messages."})
     max_recursion_steps = _whole(0, 100, "0: no limit but the budget.")
     min_activations = _whole(0, 1000, "Look further back until so many have fired; 0: off.")
     min_activations_depth = _whole(0, 1000, "How far back at most; 0: no limit.")
@@ -337,7 +333,7 @@ class SimulateSchema(Strict):
     char = fields.String(validate=validate.Length(max=200))
     persona = fields.String(validate=validate.Length(max=20_000))
     trigger = fields.String(validate=validate.OneOf(TRIGGERS))
-    follow_book = _flag(metadata={"description": "False: leave the book's own depth, budget and recursion aside."})
+    follow_book = YesNo(metadata={"description": "False: leave the book's own depth, budget and recursion aside."})
     effects = fields.List(
         fields.Nested(EffectSchema),
         validate=validate.Length(max=10_000),

@@ -12,7 +12,7 @@ from cards.errors import CardError
 from cards.read import read_card
 from models.states import Priority
 from schemas.books import LintSchema
-from schemas.common import STATUSES, Moment, Money, PageQuery, PageSchema, Strict, sort_by
+from schemas.common import STATUSES, Moment, Money, PageQuery, PageSchema, Strict, YesNo, sort_by
 from schemas.options import OptionsSchema
 from schemas.webhooks import CallbackUrl
 
@@ -144,9 +144,7 @@ class BatchOptionsSchema(Strict):
         validate=validate.Range(1, 1000),
         metadata={"description": "Most items in work at one time."},
     )
-    continue_on_error = fields.Boolean(
-        truthy={True},
-        falsy={False},
+    continue_on_error = YesNo(
         load_default=True,
         metadata={"description": "False: the first failed item cancels those that have not begun."},
     )
@@ -156,9 +154,7 @@ class BatchOptionsSchema(Strict):
         allow_none=True,
         metadata={"description": "No call is made once this much has been spent.", "example": 5.0},
     )
-    skip_invalid = fields.Boolean(
-        truthy={True},
-        falsy={False},
+    skip_invalid = YesNo(
         load_default=False,
         metadata={"description": "True: an invalid item fails by itself instead of refusing the batch."},
     )
@@ -278,10 +274,8 @@ class BatchLintSchema(LintSchema):
 class BatchRetrySchema(Strict):
     """Which items to retry, and how."""
 
-    include_cancelled = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
-    fresh = fields.Boolean(
-        truthy={True},
-        falsy={False},
+    include_cancelled = YesNo(load_default=False)
+    fresh = YesNo(
         load_default=False,
         metadata={"description": "True: ask the model anew instead of using the answers that were paid for."},
     )

@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from models.states import TERMINAL
 from schemas.books import BookSchema, FindingSchema
 from schemas.characters import LossSchema
-from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict, sort_by
+from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict, YesNo, sort_by
 from schemas.options import OptionsSchema
 from schemas.webhooks import CallbackUrl
 
@@ -177,7 +177,7 @@ class JobRetrySchema(Strict):
     """What to do differently this time."""
 
     options = fields.Nested(OptionsSchema, load_default=dict, metadata={"description": "Replace those of the request."})
-    fresh = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    fresh = YesNo(load_default=False)
     callback_url = CallbackUrl("In place of the job's; not for items of a batch, which have that of their batch.")
 
 

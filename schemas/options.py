@@ -17,7 +17,7 @@ from cards.lint import RULES
 from cards.loss import FRONTENDS
 from cards.names import check_pattern
 from cards.portrait import STYLES
-from schemas.common import Strict
+from schemas.common import Strict, YesNo
 
 WRITTEN_FIELDS = (
     "description",
@@ -95,7 +95,7 @@ def _texts(option: Option) -> fields.Field:
 FIELDS: Mapping[str, Any] = {
     "integer": lambda option: fields.Integer(strict=True, validate=_range(option), **_doc(option)),
     "number": lambda option: fields.Float(allow_nan=False, validate=_range(option), **_doc(option)),
-    "boolean": lambda option: fields.Boolean(truthy={True}, falsy={False}, **_doc(option)),
+    "boolean": lambda option: YesNo(**_doc(option)),
     "string": _text,
     "pattern": lambda option: fields.String(
         validate=[validate.Length(option.low, option.high), _check_pattern], **_doc(option)

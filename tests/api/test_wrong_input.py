@@ -106,3 +106,13 @@ def test_bounds_of_whole_numbers_are_whole_numbers(client: FlaskClient) -> None:
     whole = [option for option in client.get("/api/v2/options").json["options"] if option["type"] == "integer"]
     assert {type(option[bound]) for option in whole for bound in ("minimum", "maximum")} <= {int, type(None)}
     assert whole
+
+
+@pytest.mark.parametrize("like", [0, 1, "true", "yes"])
+def test_what_is_only_like_true_is_not_true(client: FlaskClient, like: Any) -> None:
+    """In Python 1 equals True; in JSON it does not."""
+    generation = {"source_material": "Ondine keeps the lamp.", "options": {"include_book": like}}
+    body = {"generations": [generation], "batch_options": {"skip_invalid": like}}
+    answer = client.post("/api/v2/batch-generations", json=body)
+    assert answer.status_code == 422
+    assert set(answer.json["details"]) == {"generations.0.options.include_book", "batch_options.skip_invalid"}
