@@ -12,6 +12,7 @@ from typing import Any
 from api.results import Made, show_made
 from cards.fields import to_json
 from cards.parse import write_yaml
+from models.services import workers
 from models.services.dossier import Dossier
 from schemas.export import DEBUG_ONLY, ExportSchema
 
@@ -44,7 +45,7 @@ def show_export(found: Dossier, made: Made | None, *, debug: bool) -> dict[str, 
             "calls": found.calls,
             "logs": found.logs,
             "result": show_made(made) if made else None,
-            "held": job,
+            "held": {**job, "lease_owner": job["lease_owner"] and workers.mark(job["lease_owner"])},
         }
     )
     return shown

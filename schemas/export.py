@@ -78,7 +78,7 @@ class HeldSchema(Schema):
     request_id = fields.String()
     current_step = fields.String(allow_none=True)
     detail = fields.String(allow_none=True)
-    lease_owner = fields.String(allow_none=True, metadata={"description": "The worker."})
+    lease_owner = fields.String(allow_none=True, metadata={"description": "The worker, as the job's log calls it."})
     lease_expires_at = Moment(allow_none=True)
     reserved_usd = Money()
     sent = fields.Integer(metadata={"description": "How often a message was sent for it."})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ def _take_over(session: Session, job: Any, *, alone: bool) -> list[Dispatch]:
         update(Step).where(Step.job_id == job.id, Step.status == Status.PROCESSING).values(status=Status.QUEUED)
     )
     message = "The worker that ran this was lost; it goes on from its last finished step."
-    details = {"worker": _mark(job.lease_owner)}
+    details = {"worker": workers.mark(job.lease_owner)}
     said = {"level": "warning", "step": None, "attempt": job.attempt + 1, "message": message, "details": details}
     events.tell(session, events.line(job.id, **said))
     return [] if suspect else moves.mark_dispatched(session, [job.id])
@@ -125,12 +124,7 @@ def workers_died_of_something_else(session: Session, worker: str) -> bool:
     silent = set(session.scalars(select(Worker.id).where(Worker.seen_at < func.now() - LEASE))) - {worker}
     suspects = select(Job.id).where(Job.status == Status.PROCESSING, Job.attempt >= _most())
     held = select(Event.data["details"]["worker"].astext).where(Event.job_id.in_(suspects), Event.kind == Kind.LOG)
-    return bool({_mark(one) for one in silent} - set(session.scalars(held)))
-
-
-def _mark(worker: str) -> str:
-    """Return what a job's log calls a worker: whoever reads it need not know our machines."""
-    return hashlib.sha256(worker.encode()).hexdigest()[:12]
+    return bool({workers.mark(one) for one in silent} - set(session.scalars(held)))
 
 
 def _end(session: Session, job: Any, after: Status, error: Mapping[str, Any]) -> list[Dispatch]:

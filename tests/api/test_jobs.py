@@ -19,7 +19,7 @@ from models.batches import Batch, Item
 from models.calls import Call
 from models.characters import Character
 from models.jobs import Job
-from models.services import clearing
+from models.services import clearing, workers
 from models.services.clearing import Ended
 from tests.api.made import BATCHES, make_batch
 from tests.engine import jobs as work
@@ -97,6 +97,14 @@ def test_no_secret_is_in_an_export(client: FlaskClient, written: str, key: str) 
         text = client.get(f"{written}/export?debug=true&format={format_name}").text
         assert KEY not in text
         assert key not in text
+
+
+def test_an_export_names_none_of_our_machines(client: FlaskClient, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    assert work.claim(job_id, worker="machine-7.internal/4711/ab12") is not None
+    answer = client.get(f"{JOBS}/{job_id}/export?debug=true")
+    assert answer.json["held"]["lease_owner"] == workers.mark("machine-7.internal/4711/ab12")
+    assert "machine-7" not in answer.text
 
 
 def test_a_job_that_made_nothing_can_be_exported(client: FlaskClient, owner: str) -> None:
@@ -218,8 +226,6 @@ def test_what_is_cleared_stays_in_the_ledger_and_so_do_characters(
 
 
 def test_a_large_batch_is_cleared_in_parts(client: FlaskClient, database: Any, owner: str) -> None:
-    from models.services import clearing
-
     batch_id, _ = work.open_batch(owner, items=clearing.AT_ONCE + 20, window=1)
     client.post(f"{BATCHES}/{batch_id}/cancel")
     with database.transaction() as session:
