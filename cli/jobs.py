@@ -36,8 +36,13 @@ def list_jobs(limit: int, as_json: bool, **asked: str | None) -> None:
     if as_json:
         show.dump(found)
         return
-    rows = [(job["job_id"], job["status"], show.age(job["created_at"]), show.error_of(job)) for job in found]
-    show.table(("job", "status", "age", "error"), rows, cut=True)
+    rows = [(job["job_id"], job["status"], show.age(job["created_at"]), came_of(job)) for job in found]
+    show.table(("job", "status", "age", "card or error"), rows, cut=True)
+
+
+def came_of(job: Mapping[str, Any]) -> str:
+    """The name of the card that a job made, or why there is none."""
+    return show.error_of(job) or str(job.get("character_name") or "")
 
 
 @jobs.command("show", short_help="Show a job: state, steps, cost, error, log.")

@@ -75,9 +75,11 @@ def bounds(option: Mapping[str, Any]) -> str:
     if option["choices"]:
         return ", ".join(option["choices"]) if len(option["choices"]) <= 6 else f"{len(option['choices'])} choices"
     low, high = option.get("minimum"), option.get("maximum")
+    if option["type"] not in {"integer", "number"}:
+        return f"{_figure(high)} letters" if high else ""
     if low is None and high is None:
         return ""
-    return f"{_figure(low)}-{_figure(high)}"
+    return f"{_figure(low)} to {_figure(high)}" if (low or 0) < 0 else f"{_figure(low)}-{_figure(high)}"
 
 
 def _figure(value: Any) -> str:

@@ -153,6 +153,17 @@ def test_a_card_that_failed_says_why_and_ends_with_1(forge: Script, run: Run, so
     assert (result.exit_code, "MODEL_REFUSED: No." in result.stdout) == (1, True)
 
 
+def test_ctrl_c_leaves_the_job_running_and_says_how_to_go_on(
+    forge: Script, run: Run, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.generate.Now.hear", interrupted)
+    result = run("generate", source)
+    assert (result.exit_code, "cardforge jobs cancel job_1" in result.stderr) == (130, True)
+
+
 def test_without_events_the_job_is_looked_at(forge: Script, run: Run, source: Path, tmp_path: Path) -> None:
     forge[f"GET {JOB}/events"] = say({"error": "TOO_MANY_STREAMS", "message": "Full."}, 404)
     assert run("generate", source, "--out", tmp_path).exit_code == 0

@@ -48,7 +48,10 @@ def test_what_cannot_be_read_says_what_it_takes(catalogue: list[dict[str, Any]],
 def test_every_option_has_a_row(catalogue: list[dict[str, Any]]) -> None:
     shown = rows(catalogue, None)
     assert [row[0] for row in shown] == [option.name for option in OPTIONS]
-    assert dict(zip((row[0] for row in shown), shown, strict=True))["variants"][2:4] == ("1-4", "1")
+    found = {row[0]: row[2:4] for row in shown}
+    assert found["variants"] == ("1-4", "1")
+    assert found["presence_penalty"] == ("-2 to 2", "")
+    assert found["stop"] == ("100 letters", "")
 
 
 def test_the_page_of_the_documentation_is_that_of_the_catalogue() -> None:
