@@ -195,6 +195,8 @@ def follow(forge: Cardforge, job_id: str, *, quiet: bool) -> Mapping[str, Any]:
 
 def finish(forge: Cardforge, job_id: str, out: Path, source: str, as_json: bool) -> None:
     """Follow a job to its end, save its card, say what came of it; ends with 1 where there is no card."""
+    if not as_json:
+        show.say(f"job {job_id}")
     try:
         job = follow(forge, job_id, quiet=as_json)
         outcome = saved(forge, job, out, source)

@@ -78,13 +78,24 @@ def init(yes: bool, as_json: bool, no_test: bool, **answers: Any) -> None:
     else:
         values, finding = set_up_there(asker, server)
     path = place(asker.ask("to", lambda: "home", "home"))
+    overruled = from_elsewhere(values)
     config.write(path, values)
     if as_json:
         kept = sorted(name for name, value in values.items() if value is not None)
-        show.dump({"file": str(path), "settings": kept, "model": values.get("LLM_MODEL"), "test": finding.detail})
+        told_of = {"model": values.get("LLM_MODEL"), "test": finding.detail, "overruled": overruled}
+        show.dump({"file": str(path), "settings": kept, **told_of})
         return
     show.say(f"\nkept in   {path}  (only you can read it)")
+    if overruled:
+        show.say(f"note      set in the environment, which goes before this file: {', '.join(overruled)}")
     tell_next(server)
+
+
+def from_elsewhere(values: Mapping[str, str | None]) -> list[str]:
+    """The settings of ``values`` that the environment has otherwise, and not out of our files."""
+    files = {**config.read(home_folder() / SETTINGS), **config.read(Path(DOTENV))}
+    found = ((name, os.environ.get(name)) for name in values)
+    return [name for name, there in found if there and there not in {values[name], files.get(name)}]
 
 
 def place(to: str) -> Path:
@@ -155,7 +166,7 @@ def secret(asker: Asker, name: str, variable: str, question: str, *, needed: boo
 
 def set_up_here(asker: Asker, *, test: bool) -> tuple[dict[str, str | None], Finding]:
     """`cardforge up` on this machine: what writes for it, tried with a word."""
-    values: dict[str, str | None] = {}
+    values: dict[str, str | None] = {"CARDFORGE_URL": None, "CARDFORGE_API_KEY": None}  # of a server elsewhere
     if port := asker.answers.get("port"):
         values |= {"PORT": str(port), "CARDFORGE_URL": f"http://127.0.0.1:{port}"}
     while True:

@@ -266,7 +266,8 @@ def steps() -> Iterator[ShowSteps]:
     if not out.is_terminal:
         yield plain_steps()
         return
-    with Progress(BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"), WordsColumn(), console=out) as bar:
+    bar_column = BarColumn(bar_width=bar_width(out.width))
+    with Progress(bar_column, TextColumn("{task.percentage:>3.0f}%"), WordsColumn(), console=out) as bar:
         task = bar.add_task("", total=100, words=lambda: "")
         yield lambda percent, words: bar.update(task, completed=percent, words=words)
 

@@ -31,6 +31,7 @@ def api() -> Iterator[Script]:
 def run(api: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `cardforge` with these words against the scripted API."""
     monkeypatch.setattr(transport, "PAUSES", (0.01, 0.01))
+    monkeypatch.chdir(tmp_path)  # no .env of the developer's own
     for name in ("CARDFORGE_API_KEY", "DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CARDFORGE_URL", api.url)

@@ -124,7 +124,8 @@ def test_steps_are_lines_when_not_on_a_terminal(forge: Script, run: Run, source:
     result = run("generate", source, "--out", tmp_path / "out")
     assert (result.exit_code, "\x1b" in result.stdout) == (0, False)
     lines = [line.rpartition(", 0 s")[0] or line for line in result.stdout.splitlines()]
-    assert lines[:3] == [
+    assert lines[:4] == [
+        "job job_1",
         "  0 %  step 1 of 3: writing the card",
         " 40 %  step 1 of 3: writing the greetings",
         " 90 %  step 3 of 3: making the files",

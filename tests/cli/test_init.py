@@ -126,6 +126,19 @@ def test_a_key_that_the_server_refuses_is_not_kept(api: Script, run: Run, here: 
     assert (result.exit_code, (here / ".env").exists()) == (4, False)
 
 
+def test_who_comes_back_from_a_server_elsewhere_talks_to_none(run: Run, here: Path) -> None:
+    (here / ".env").write_text("CARDFORGE_URL=https://x.example\nCARDFORGE_API_KEY=cf_x\n")
+    assert run("init", "--server", "here", "--yes", "--to", "env").exit_code == 0
+    assert config.read(here / ".env") == {}
+
+
+def test_what_the_environment_overrules_is_told(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / ".env").write_text("LLM_MODEL=of-the-file\n")
+    monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
+    result = run("init", "--writer", "offline", "--to", "env", "--yes")
+    assert "goes before this file: OPENROUTER_API_KEY\n" in result.stdout
+
+
 def test_other_lines_of_the_file_stay(run: Run, here: Path) -> None:
     (here / ".env").write_text("# mine\nOTHER=1\nLLM_MODEL='old'\nLLM_BASE_URL=http://x/v1\nPORT=8001\n")
     assert run("init", "--writer", "offline", "--to", "env").exit_code == 0
