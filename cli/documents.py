@@ -39,10 +39,14 @@ def kind_of(path: Path) -> str:
 
 def body_of(profile: Mapping[str, Any]) -> dict[str, Any]:
     """What can be edited of a profile, in the order in which people look for it."""
-    order = {option["name"]: place for place, option in enumerate(known())}
-    config = sorted(profile["config"].items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
     parts = {name: profile[name] for name in PARTS[:2]}
-    return {**parts, "config": dict(config), "prompts": dict(sorted(profile["prompts"].items()))}
+    return {**parts, "config": ordered(profile["config"]), "prompts": dict(sorted(profile["prompts"].items()))}
+
+
+def ordered(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config in the order of the catalogue, then what is no option."""
+    order = {option["name"]: place for place, option in enumerate(known())}
+    return dict(sorted(config.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
 def write(path: Path, profile: Mapping[str, Any]) -> None:

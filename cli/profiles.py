@@ -12,6 +12,7 @@ import click
 from cardforge_client import Cardforge
 from cli import show
 from cli.connect import connect
+from cli.documents import ordered
 from cli.ends import Refused, answering, as_json_option, confirm, gone, yes_option
 from cli.options import read_options
 from cli.profile_files import edit_in_editor, pull, push
@@ -51,7 +52,7 @@ def show_profile(profile_id: str, version: int | None, as_json: bool) -> None:
         return
     show.facts({name: found.get(name) for name in ("id", "name", "description", "version", "updated_by")})
     show.say("")
-    show.facts(show.flat(found["config"]))
+    show.facts(show.flat(ordered(found["config"])))
     for name, text in show.flat(found["prompts"]).items():
         show.say(f"\n--- {name}\n{show.lines(str(text))}")
 

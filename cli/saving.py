@@ -13,6 +13,7 @@ from cli import show
 
 MANY = 25  # items; saving fewer takes no time worth showing
 ROWS = 100  # rows of a table on the screen
+ROOMY = 100  # letters of a line that has room for file names' endings
 
 
 @dataclass
@@ -138,5 +139,6 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 
 def kinds(names: Sequence[str]) -> str:
-    """File names in short, for a terminal, where the long ones would fill the table: their extensions."""
-    return " ".join(f".{name.partition('.')[2]}" for name in names)
+    """File names in short, for a terminal, where the long ones would fill the table: their endings, or how many."""
+    endings = " ".join(f".{name.partition('.')[2]}" for name in names)
+    return endings if show.console().width >= ROOMY else f"{len(names)} files"
