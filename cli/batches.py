@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 import click
 
 from cardforge_client import Cardforge
-from cli import saving, show
+from cli import complete, saving, show
 from cli.catalogue import OptionsCommand
 from cli.connect import connect
 from cli.ends import INTERRUPTED, SOME_FAILED, answering, as_json_option, confirm, fail, gone, limit_option, yes_option
@@ -36,7 +36,12 @@ def source_options(command: Any) -> Any:
         click.option(
             "-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any option below, in this form."
         ),
-        click.option("--profile", "profile_id", help="How to write: profile_fantasy, profile_concise, ... or yours."),
+        click.option(
+            "--profile",
+            "profile_id",
+            shell_complete=complete.profiles,
+            help="How to write: profile_fantasy, profile_concise, ... or yours.",
+        ),
         click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Repeat for several."),
     ):
         command = option(command)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli import show
+from cli import complete, show
 from cli.connect import connect
 from cli.ends import SOME_FAILED, Refused, answering, as_json_option, confirm, fail, gone, limit_option, yes_option
 from cli.formats import FORMATS
@@ -185,7 +185,7 @@ def edit(
 @click.argument("character_id")
 @click.argument("fields", nargs=-1, required=True, metavar="FIELD...")
 @click.option("--instruction", help="What to do differently.")
-@click.option("--profile", "profile_id", help="How to write; else as it was made.")
+@click.option("--profile", "profile_id", shell_complete=complete.profiles, help="How to write; else as it was made.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
 @click.option("--wait", is_flag=True, help="Wait until it is written.")
 @as_json_option

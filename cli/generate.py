@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from cardforge_client import ApiError, BadAnswer, Cardforge, Unreachable
-from cli import offline, saving, show
+from cli import complete, offline, saving, show
 from cli.batches import PRIORITIES
 from cli.catalogue import OptionsCommand
 from cli.connect import connect
@@ -30,7 +30,12 @@ FILE_NAME = re.compile(r"\.\w{1,5}$")
 @click.command(cls=OptionsCommand, short_help="Make one card: of a file, standard input or a text.")
 @click.argument("source", required=False, metavar="[FILE|-|TEXT]")
 @click.option("--text", help="The source as a text, whatever it looks like.")
-@click.option("--profile", "profile_id", help="How to write: profile_fantasy, profile_concise, ... or yours.")
+@click.option(
+    "--profile",
+    "profile_id",
+    shell_complete=complete.profiles,
+    help="How to write: profile_fantasy, profile_concise, ... or yours.",
+)
 @click.option(
     "--card", type=click.Path(path_type=Path, dir_okay=False), help="A card to bring up to date (any format)."
 )

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from cardforge_client import Cardforge, Invalid, NotFound, StaleVersion
-from cli import documents, show
+from cli import complete, documents, show
 from cli.connect import connect
 from cli.documents import Document, body_of
 from cli.ends import REFUSED, Refused, answering, as_json_option, fail, told
@@ -23,7 +23,7 @@ Profile = Mapping[str, Any]
 
 
 @click.command("pull", short_help="Save a profile as a file to edit.")
-@click.argument("profile_id")
+@click.argument("profile_id", shell_complete=complete.profiles)
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @as_json_option

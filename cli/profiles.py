@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from cardforge_client import Cardforge
-from cli import show
+from cli import complete, show
 from cli.connect import connect
 from cli.documents import ordered
 from cli.ends import Refused, answering, as_json_option, confirm, gone, yes_option
@@ -39,7 +39,7 @@ def list_profiles(as_json: bool) -> None:
 
 
 @profiles.command("show")
-@click.argument("profile_id")
+@click.argument("profile_id", shell_complete=complete.profiles)
 @click.option("--version", type=click.IntRange(min=1), help="As it was in this version.")
 @as_json_option
 @answering
@@ -58,7 +58,7 @@ def show_profile(profile_id: str, version: int | None, as_json: bool) -> None:
 
 
 @profiles.command("clone", short_help="Make a profile of your own out of another.")
-@click.argument("profile_id")
+@click.argument("profile_id", shell_complete=complete.profiles)
 @click.argument("name", required=False)
 @as_json_option
 @answering
@@ -69,7 +69,7 @@ def clone(profile_id: str, name: str | None, as_json: bool) -> None:
 
 
 @profiles.command("edit", short_help="Change a profile: its next version.")
-@click.argument("profile_id")
+@click.argument("profile_id", shell_complete=complete.profiles)
 @click.option("--name", help="Another name.")
 @click.option("--description", help="Another description.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
@@ -122,7 +122,7 @@ def changes_of(
 
 
 @profiles.command("delete")
-@click.argument("profile_id")
+@click.argument("profile_id", shell_complete=complete.profiles)
 @yes_option
 @as_json_option
 @answering

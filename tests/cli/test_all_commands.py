@@ -92,6 +92,15 @@ def test_commands_are_completed_as_bash_asks_for_them(monkeypatch: pytest.Monkey
     assert told.split() == ["plain,pull", "plain,push"]
 
 
+def test_profiles_are_completed_by_the_server_or_not_at_all(api: Script, run: Run) -> None:
+    found = [{"id": name, "name": name[8:]} for name in ("profile_noir", "profile_novel", "profile_1")]
+    api["GET /api/v2/profiles"] = [say({"profiles": found, "next_cursor": None}), say({}, 500)]
+    for words in (["generate", "--profile"], ["profiles", "edit"]):
+        items = BashComplete(main, {}, "cardforge", "_X").get_completions(words, "profile_no")
+        expected = ["profile_noir", "profile_novel"] if words[0] == "generate" else []
+        assert [item.value for item in items] == expected
+
+
 def test_no_color_leaves_colours_out(api: Script, run: Run, tmp_path: Path) -> None:
     job = {"job_id": "job_1", "status": "completed", "created_at": "2026-01-01T00:00:00Z", "error": None}
     api["GET /api/v2/jobs"] = say({"jobs": [job], "next_cursor": None})
