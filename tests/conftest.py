@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 from cli.embedded import Server, start_postgres, start_redis
 from tests.model_server import ModelServer
 
-
 # What has the machine for itself: it measures time, or is timed by the product's own clocks. All else runs by twos.
 ALONE = (
     "chaos",
