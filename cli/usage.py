@@ -39,6 +39,14 @@ def usage(as_json: bool) -> None:
     if rows:
         show.say("")
         show.table(("model", "requests", "tokens", "cost"), rows)
+    days = [
+        (day["day"], day["requests_count"], f"{day['tokens_used']:,}", show.money(day["total_cost"]))
+        for day in figures.get("days", [])
+        if day["requests_count"]
+    ]
+    if days:
+        show.say("")
+        show.table(("day", "requests", "tokens", "cost"), days)
 
 
 def spent(figures: Mapping[str, Any]) -> str:

@@ -1,11 +1,16 @@
-"""The documentation's table of options: `python -m schemas.options_page > docs/options.md`."""
+"""The catalogue for those who read no Python: `python -m schemas.options_page > docs/options.md`, and
+
+`python -m schemas.options_page --json > cli/options.json`, the copy that comes along with the command line.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from itertools import groupby
 from typing import Any
 
-from schemas.options import OPTIONS, Option
+from schemas.options import OPTIONS, Option, OptionListSchema
 
 HEAD = """# Options of a generation
 
@@ -50,5 +55,11 @@ def _shown(value: Any) -> str:
     return "" if value is None else "yes" if value is True else "no" if value is False else f"`{value}`"
 
 
+def copy() -> str:
+    """Return the catalogue as `GET /api/v2/options` lists it, as JSON."""
+    served: Any = OptionListSchema().dump({"options": OPTIONS, "total": len(OPTIONS)})
+    return json.dumps(served["options"], ensure_ascii=False, indent=2) + "\n"
+
+
 if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201 - a command
+    print(copy() if "--json" in sys.argv[1:] else page(), end="")  # noqa: T201 - a command

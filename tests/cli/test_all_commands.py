@@ -186,3 +186,24 @@ def test_webhooks_are_listed_shown_and_sent_again(api: Script, run: Run) -> None
     assert "hook_1 is sent again." in run("webhooks", "redeliver", "hook_1").stdout
     api["GET /api/v2/user/webhook-secret"] = say({"secret": "whsec_x", "previous_secret": None})
     assert run("webhooks", "secret").stdout == "whsec_x\n"
+
+
+# --- usage --------------------------------------------------------------------------------------------------------
+
+
+def test_usage_tells_the_month_what_is_left_models_and_days(api: Script, run: Run) -> None:
+    spent = {"tokens_used": 1234, "requests_count": 5, "total_cost": 0.25}
+    model = {"requests": 5, "tokens": 1234, "cost": 0.25}
+    month = {**spent, "wasted": 0.05, "unpriced_requests": 1, "by_model": {"maker/model": model}}
+    today = {"used": 10, "used_usd": 0.01, "remaining": None, "remaining_usd": 4.5, "resets_at": "2026-01-02T00:00:00Z"}
+    days = [{"day": "2026-01-01", **spent}, {"day": "2025-12-31", **dict.fromkeys(spent, 0)}]
+    figures = {"current_month": month, "daily_limit": today, "all_time": spent, "days": days}
+    api["GET /api/v2/user/usage"] = say({"usage": figures, "pricing": {}})
+    told = run("usage").stdout
+    assert "this month    5 calls, 1,234 tokens, $0.2500, $0.0500 of it wasted" in told
+    assert "left today    $4.50 (until 2026-01-02" in told
+    assert "cost unknown  1 calls" in told
+    assert [line.split() for line in told.splitlines() if line.startswith(("maker", "202"))] == [
+        ["maker/model", "5", "1,234", "$0.2500"],
+        ["2026-01-01", "5", "1,234", "$0.2500"],
+    ]
