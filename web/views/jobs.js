@@ -24,8 +24,13 @@ export async function show(page) {
   });
   const clear = async () => {
     if (!(await confirm("Clear all jobs that have ended?", "Their logs and files go. The cards stay in the gallery, and the costs in the ledger.", "Clear them"))) return;
-    const { data } = await change("DELETE", "/jobs/completed");
-    toast(`${plural(data?.deleted ?? data?.count ?? 0, "job")} cleared.`);
+    let cleared = 0, more = true;
+    while (more) { // a request clears for twenty seconds at most
+      const { data } = await change("DELETE", "/jobs/completed");
+      ({ more } = data);
+      cleared += data.deleted;
+    }
+    toast(`${plural(cleared, "job")} cleared.`);
     await list.refresh();
   };
   fill(page.root, head("Jobs", "One card each, in three steps: write, expand the lorebook, export.", button("Clear completed…", guarded(clear), { icon: "bin" })),
