@@ -1,7 +1,7 @@
 """Settings that commands read from files: `.env` in the working folder, then `settings.env` in CARDFORGE_HOME.
 
-The environment goes before both. Only settings of ours are taken, only from files of ours, and no address from a `.env`
-whose key would be of elsewhere: a folder that somebody else has prepared cannot say where keys are sent.
+The environment goes before both. Only settings of ours are taken, only from files of ours, and no address of another
+machine whose key would be of elsewhere: a folder that somebody else has prepared cannot say where keys are sent.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from cardforge_client.transport import is_loopback
 from cli.connect import home_folder
 from cli.ends import Refused
 
@@ -37,22 +38,31 @@ def apply(env: MutableMapping[str, str]) -> list[str]:
     """Put what the files say into ``env``, where it is not set; returns the names, to take them out again."""
     before = set(env)
     here = read(Path(DOTENV))
-    for address in without_key(env, here):
-        del here[address]
-        print(f"cardforge: {DOTENV}: {address} is left out: its key is not in this file.", file=sys.stderr)  # noqa: T201
-    for settings in (here, read(home_folder({**here, **env}) / SETTINGS)):
-        for name, value in settings.items():
-            env.setdefault(name, value)
+    home = home_folder({**here, **env})
+    kept = read(home / SETTINGS)
+    key_file = {"CARDFORGE_API_KEY": "there"} if (home / "api-key").exists() else {}
+    places = ((DOTENV, here, dict(env), {**key_file, **kept}), (SETTINGS, kept, {**here, **env}, {}))
+    for name, found, above, below in places:
+        for address in exposed(found, above, below):
+            if address not in env:
+                said = f"{name}: {address} is left out: it would be sent a key that is not of this file."
+                print(f"cardforge: {said}", file=sys.stderr)  # noqa: T201
+            del found[address]
+    for name, value in {**kept, **here}.items():
+        env.setdefault(name, value)
     return sorted(set(env) - before)
 
 
-def without_key(env: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
-    """The addresses of a `.env` that a key of elsewhere would be sent to: the folder may be of others' making."""
-    kept = {"CARDFORGE_API_KEY"} if env.get("CARDFORGE_HOME") else set()  # the key file of a home elsewhere
+def exposed(found: Mapping[str, str], above: Mapping[str, str], below: Mapping[str, str]) -> list[str]:
+    """The addresses of a file that a key of elsewhere would be sent to: the folder may be of others' making.
+
+    ``above`` and ``below``: what goes before the file, and what it goes before.
+    """
+    keys = {address: above.get(key) or found.get(key) or below.get(key) for address, key in KEYS.items()}
     return [
         address
-        for address, key in KEYS.items()
-        if address in here and address not in env and key not in here and (env.get(key) or key in kept)
+        for address, key in keys.items()
+        if address in found and key not in {None, found.get(KEYS[address])} and not is_loopback(found[address])
     ]
 
 

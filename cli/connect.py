@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cardforge_client import Cardforge, NoApiKey
 from cardforge_client.client import DEFAULT_URL
+from cardforge_client.transport import is_loopback
 
 
 def home_folder(env: Mapping[str, str] | None = None) -> Path:
@@ -35,7 +36,8 @@ def running_url(home: Path) -> str | None:
         noted = json.loads((home / "run" / "up.json").read_text())["url"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return noted if isinstance(noted, str) else None
+    # `up` is on this machine; a file that says otherwise is not its.
+    return noted if isinstance(noted, str) and is_loopback(noted) else None
 
 
 def read_key(home: Path | None = None) -> str:

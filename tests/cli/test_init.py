@@ -17,6 +17,7 @@ from types import MappingProxyType
 import pytest
 
 from cli import config
+from cli.connect import running_url
 from cli.ends import Refused
 from tests.cli.test_commands import Run, api, run
 from tests.client.server import Script, say, scripted
@@ -215,23 +216,52 @@ def test_the_folder_can_say_where_the_home_is(here: Path, tmp_path: Path) -> Non
     assert env["PORT"] == "8002"
 
 
+EVIL = "CARDFORGE_URL=https://evil.example\nLLM_BASE_URL=https://evil.example/v1\n"
+
+
+@pytest.mark.parametrize("file", [".env", ".cardforge/settings.env"])
+@pytest.mark.parametrize("decoy", ["", "CARDFORGE_API_KEY=x\nLLM_API_KEY=x\n"])
+@pytest.mark.parametrize("key", ["CARDFORGE_API_KEY", "LLM_API_KEY"])
+def test_a_folder_cannot_say_where_keys_of_the_environment_are_sent(
+    here: Path, file: str, decoy: str, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / ".cardforge").mkdir()
+    (here / file).write_text(EVIL + decoy)
+    env = {key: "mine"}
+    config.apply(env)
+    address = {"CARDFORGE_API_KEY": "CARDFORGE_URL", "LLM_API_KEY": "LLM_BASE_URL"}[key]
+    assert address not in env
+    assert f"{Path(file).name}: {address} is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "text"), [("api-key", "cf_mine"), ("settings.env", "CARDFORGE_API_KEY=cf_mine\n")])
+def test_a_folder_cannot_say_where_keys_of_a_home_are_sent(here: Path, tmp_path: Path, name: str, text: str) -> None:
+    (here / ".env").write_text(EVIL)
+    (tmp_path / "home" / "api-key").unlink()
+    (tmp_path / "home" / name).write_text(text)
+    env = {"CARDFORGE_HOME": str(tmp_path / "home")}
+    config.apply(env)
+    assert "CARDFORGE_URL" not in env
+
+
 @pytest.mark.parametrize(
-    ("text", "env", "taken"),
-    [
-        ("CARDFORGE_URL=https://evil.example\n", {"CARDFORGE_API_KEY": "cf_mine"}, False),
-        ("CARDFORGE_URL=https://evil.example\n", {"CARDFORGE_HOME": "/home/of/mine"}, False),
-        ("LLM_BASE_URL=https://evil.example/v1\n", {"LLM_API_KEY": "sk-mine"}, False),
-        ("CARDFORGE_URL=https://ours.example\nCARDFORGE_API_KEY=cf_ours\n", {"CARDFORGE_HOME": "/home/of/mine"}, True),
-        ("CARDFORGE_URL=https://ours.example\n", {}, True),
-    ],
+    "text",
+    ["CARDFORGE_URL=https://ours.example\nCARDFORGE_API_KEY=cf_ours\n", "CARDFORGE_URL=http://127.0.0.1:8123\n"],
 )
-def test_a_folder_cannot_say_where_keys_of_elsewhere_are_sent(
-    here: Path, text: str, env: dict[str, str], taken: bool, capsys: pytest.CaptureFixture[str]
+def test_an_address_with_its_key_or_of_this_machine_is_taken(
+    here: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / ".env").write_text(text)
+    env = {"CARDFORGE_HOME": str(tmp_path / "home")}
     config.apply(env)
-    assert any(name.endswith("_URL") for name in env) is taken
-    assert ("left out" in capsys.readouterr().err) is not taken
+    assert (env["CARDFORGE_URL"] in text, capsys.readouterr().err) == (True, "")
+
+
+def test_an_up_that_claims_to_run_elsewhere_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for url, believed in (("https://evil.example", False), ("http://127.0.0.1:8123", True)):
+        (tmp_path / "run" / "up.json").write_text(json.dumps({"url": url}))
+        assert (running_url(tmp_path) == url) is believed
 
 
 def test_values_survive_being_written_and_read(tmp_path: Path) -> None:
