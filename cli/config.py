@@ -41,6 +41,7 @@ def apply(env: MutableMapping[str, str]) -> list[str]:
     home = home_folder({**here, **env})
     kept = read(home / SETTINGS)
     key_file = {"CARDFORGE_API_KEY": "there"} if (home / "api-key").exists() else {}
+    places: tuple[tuple[str, dict[str, str], dict[str, str], dict[str, str]], ...]
     places = ((DOTENV, here, dict(env), {**key_file, **kept}), (SETTINGS, kept, {**here, **env}, {}))
     for name, found, above, below in places:
         for address in exposed(found, above, below):
