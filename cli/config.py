@@ -45,7 +45,7 @@ def apply(env: MutableMapping[str, str]) -> list[str]:
     places = ((DOTENV, here, dict(env), {**key_file, **kept}), (SETTINGS, kept, {**here, **env}, {}))
     for name, found, above, below in places:
         for address in exposed(found, above, below):
-            if address not in env:
+            if address not in above:
                 said = f"{name}: {address} is left out: it would be sent a key that is not of this file."
                 print(f"cardforge: {said}", file=sys.stderr)  # noqa: T201
             del found[address]
