@@ -16,7 +16,7 @@ ZERO = Decimal(0)
 class Prompt:
     """One question to a writer, and the shape of the answer.
 
-    ``purpose`` names the question (``write_card``, ``write_entries``, ``repair_card``); ``messages`` are chat
+    ``purpose`` names the question (``write_card``, ``write_entries``, ``repair_field``); ``messages`` are chat
     messages (``role``, ``content``); ``schema`` is the JSON Schema of the reply; ``inputs`` are the values the
     messages were rendered from, for providers that are no language models and read those instead. ``name`` is what the
     ledger knows a question by that is one and the same however it is worded; "": by what is asked, and how.

@@ -59,11 +59,6 @@ def _repair(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
     return {asked: repair_field(_read(inputs), str(inputs.get("field") or asked), _wish(inputs))}
 
 
-def _anew(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
-    fields = tuple(properties) or tuple(_strings(inputs.get("fields")))
-    return write_anew(_read(inputs), fields, _wish(inputs))
-
-
 def _roster(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
     return {"characters": plan_roster(_read(inputs), int(inputs.get("size") or 1))}
 
@@ -80,9 +75,7 @@ def _entries(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Reply:
 
 ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Reply]] = {
     "write_card": _card,
-    "repair_card": _card,
     "repair_field": _repair,
-    "write_fields": _anew,
     "write_entries": _entries,
     "plan_roster": _roster,
 }

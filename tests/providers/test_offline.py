@@ -290,13 +290,6 @@ def test_an_update_keeps_what_the_source_does_not_improve() -> None:
     assert card["tags"][0] == "baker"
 
 
-def test_a_repair_writes_the_faulty_field_anew() -> None:
-    old = {"name": "Mira", "description": "Mira bakes.", "first_mes": "Hello."}
-    inputs = {"source": "Mira is tall.", "name": None, "greetings": 1, "card": old}
-    card = ask("repair_card", **inputs, problems=["G02 first_mes: no spoken line"])
-    assert card["first_mes"] != "Hello."
-
-
 def test_a_long_source_takes_less_than_two_seconds() -> None:
     started = time.perf_counter()
     card = write("\n\n".join([GALAHAD, FICTION] * 22))
