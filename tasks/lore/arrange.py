@@ -77,7 +77,7 @@ def _book(task: Task, there: Book | None, entries: Sequence[Entry]) -> Book:
     name = task.card.name
     return Book(
         name=f"{name}'s Lorebook",
-        description=f"What {name}'s story names: {len(entries)} entries.",
+        description=f"What {name}'s story names: {len(entries)} {'entry' if len(entries) == 1 else 'entries'}.",
         scan_depth=task.scan_depth,
         token_budget=task.token_budget,
         recursive_scanning=task.recursive,

@@ -53,7 +53,7 @@ def work(work: Work) -> Book | None:
     book = accept(work, task, _without_own(work, task, drafts))
     book = _noted(work, _marked(work, task, book), found)
     added = (len(book.entries) if book else 0) - task.existing
-    work.log("info", f"Wrote {added} lorebook entries.", shared=task.shared)
+    work.log("info", f"Wrote {added} lorebook {'entry' if added == 1 else 'entries'}.", shared=task.shared)
     return book
 
 
