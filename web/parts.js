@@ -117,8 +117,14 @@ export function select(choices, value, props = {}) {
  */
 export function ask(title, content, buttons, look = "") {
   const id = newId();
+  const enter = (/** @type {KeyboardEvent} */ event) => { // as in any form
+    const isIn = /** @type {HTMLElement} */ (event.target).matches("input:not([type=checkbox], [type=file], [type=search])");
+    if (event.key === "Enter" && isIn && !event.isComposing) dialog.querySelector(":scope > .actions .primary")?.click();
+  };
+  /** @type {any} */
+  let dialog;
   return new Promise((resolve) => {
-    const dialog = h("dialog.paper", { "aria-labelledby": id, class: look, onclose: () => (dialog.remove(), resolve(dialog.returnValue)) },
+    dialog = h("dialog.paper", { "aria-labelledby": id, class: look, onkeydown: enter, onclose: () => (dialog.remove(), resolve(dialog.returnValue)) },
       h("div.dialog-head", h("h2", { id }, title), button("", () => dialog.close(""), { icon: "close", label: "Close", kind: "bare" })),
       h("div.dialog-body", content),
       h("div.actions", buttons.map(({ value, text, kind, check }) => button(text, guarded(async () => (await check?.()) !== false && dialog.close(value)), { kind }))));

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from tavern_card import parse_png_card
 
 from tests.engine.processes import free_port, web
@@ -177,3 +177,17 @@ def test_the_theme_and_the_draft_outlive_a_reload(user: User, page: Page) -> Non
     expect(page.get_by_label("Card 1", exact=True)).to_have_value(SOURCES[0])
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
     assert json.loads(page.evaluate("sessionStorage.getItem('cardforge.draft')"))["slips"][0]["text"] == SOURCES[0]
+
+
+def test_an_import_says_which_files_came_in(user: User, page: Page) -> None:
+    user.go("cards", "Cards")
+    files: list[FilePayload] = [
+        {"name": "ondine.json", "mimeType": "application/json", "buffer": json.dumps(card()).encode()},
+        {"name": "shopping.txt", "mimeType": "text/plain", "buffer": b"eggs"},
+    ]
+    page.locator("input[type=file]").set_input_files(files)
+    dialog = page.get_by_role("dialog", name="1 of 2 files imported")
+    expect(dialog.get_by_role("listitem").filter(has_text="Ondine Marsh")).to_contain_text(
+        "Imported: ondine.json, JSON V2"
+    )
+    expect(dialog.locator(".wrong").filter(has_text="Not imported")).to_have_count(1)

@@ -68,3 +68,22 @@ def test_one_that_comes_along_is_copied_not_edited(user: User, page: Page) -> No
     page.get_by_role("button", name="Make it").click()
     expect(page.get_by_role("heading", name="My fantasy")).to_be_visible()
     expect(page.get_by_label("Description", exact=True)).to_be_enabled()
+
+
+def test_enter_makes_the_copy_and_a_job_names_its_profile(user: User, page: Page) -> None:
+    user.go("profiles", "Profiles")
+    assert page.locator(".profile-row h3").first.inner_text() == "default"
+    page.get_by_role("button", name="Copy villain").click()
+    page.get_by_label("Name", exact=True).fill("My rogues")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="My rogues")).to_be_visible()
+    user.forge("Sir Galahad keeps watch at the chapel in the Silverwood. He fears only mirrors.")
+    expect(page.get_by_label("Profile").locator("option").first).to_have_text("My rogues (yours)")
+    page.get_by_label("Profile").select_option("My rogues (yours)")
+    expect(page.get_by_label("Estimate")).to_contain_text("the offline writer drafts from your text")
+    user.deal()
+    expect(page.locator(".head .badge")).to_contain_text("Completed")
+    user.go("jobs", "Jobs")
+    expect(page.locator(".job-row")).to_contain_text("My rogues")
+    page.locator(".job-row").click()
+    expect(user.figure("Profile")).to_contain_text("My rogues")

@@ -3,6 +3,7 @@
 import { ApiError, change, get, getTagged, portrait, post, save } from "../api.js";
 import { fill, h } from "../dom.js";
 import { watch } from "../events.js";
+import { FORMATS } from "../files.js";
 import { plural, short, words } from "../format.js";
 import { ask, back, blame, button, confirm, conflict, field, guarded, head, linkButton, select, toast, trouble, when } from "../parts.js";
 
@@ -27,8 +28,6 @@ const ABOUT = [
 ];
 /** @type {Record<string, string>} */
 const SEVERITIES = { E: "to mend", W: "to look at", I: "to know" };
-/** @type {Record<string, string>} */
-const FORMATS = { tavernai: "PNG card", charx: "CHARX", v3: "JSON V3", v2: "JSON V2", v1: "JSON V1", json: "JSON, flat", yaml: "YAML", worldinfo: "World Info", markdown: "Markdown" };
 
 /** @param {import("../app.js").Page} page */
 export async function show(page) {

@@ -2,6 +2,7 @@
 
 import { change, get, portrait, post, send } from "../api.js";
 import { debounce, fill, h, icon } from "../dom.js";
+import { FORMATS } from "../files.js";
 import { plural, whole } from "../format.js";
 import { ask, button, confirm, empty, field, guarded, head, linkButton, pages, select, toast, trouble } from "../parts.js";
 
@@ -210,7 +211,7 @@ async function report(results, imported) {
   if (plain) return toast(`${plural(imported, "file")} imported.`);
   const rows = results.map((one) => h("li.row",
     h("h3", one.character_id ? h("a", { href: `#/cards/${one.character_id}`, onclick: (/** @type {any} */ e) => e.target.closest("dialog").close() }, one.name || one.file) : one.name || one.file),
-    h("small", one.error ? one.error.message : `${one.file}: ${one.format}`),
+    one.error ? h("p.wrong", `✕ Not imported: ${one.error.message}`) : h("small", `♦ Imported: ${one.file}, ${FORMATS[one.format] ?? one.format}`),
     [...one.warnings, ...one.deviations.map((/** @type {any} */ d) => `${d.path}: ${d.message}. ${d.fix}`)].slice(0, 6).map((text) => h("small.wrong.is-warning", text))));
   await ask(`${imported} of ${plural(results.length, "file")} imported`, h("ul.rows", rows), [{ value: "", text: "Close", kind: "primary" }], "wide");
 }

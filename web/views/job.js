@@ -3,8 +3,10 @@
 import { change, get, post, save } from "../api.js";
 import { fill, h } from "../dom.js";
 import { watch } from "../events.js";
+import { FORMATS } from "../files.js";
 import { between, money, moment, plural, short, whole, words } from "../format.js";
 import { ask, back, badge, button, confirm, field, figure, guarded, head, meter, select, toast } from "../parts.js";
+import { called, namesOf } from "../profiles.js";
 import { connection } from "./batch.js";
 
 const OVER = new Set(["completed", "failed", "cancelled"]);
@@ -16,8 +18,9 @@ const SIGNS = { queued: "♢", processing: "◐", completed: "♦", failed: "✕
 /** @param {import("../app.js").Page} page */
 export async function show(page) {
   const path = `/jobs/${page.id}`;
-  const job = await get(path, undefined, page.signal);
+  const [job, profiles] = await Promise.all([get(path, undefined, page.signal), namesOf(page.signal)]);
   const made = job.character_id ? await get(`/characters/${job.character_id}`, undefined, page.signal).catch(() => null) : null;
+  job.profile = called(job.profile_id, profiles.get(job.profile_id));
   job.title = made ? `Job: ${made.name}` : "Job";
   page.title(job.title);
   const view = { head: h("div"), link: h("div"), now: h("div"), steps: h("ol.steps"), figures: h("dl.figures"), error: h("div"), log: h("ol.log"), usage: h("div") };
@@ -76,7 +79,7 @@ function paintAll(page, path, job, view) {
   fill(view.now, meter(job.progress, "Progress"), h("p.number", { role: "status" }, isOver ? `${job.progress} %` : at ? `Step ${at} of ${job.steps.length}${job.current_step.detail ? `: ${job.current_step.detail}` : ""} · ${job.progress} %` : job.waiting_until ? `Waits for its model server until ${moment(job.waiting_until)}` : "Waiting for its turn"));
   fill(view.steps, job.steps.map((/** @type {any} */ step, /** @type {number} */ n) => h("li", { class: `is-${step.status}` }, h("i", { "aria-hidden": "true" }, SIGNS[step.status] ?? "♢"),
     h("div", h("strong", STEPS[step.name] ?? words(step.name)), h("small", `${n + 1} of ${job.steps.length} · ${step.status}${step.started_at ? ` · ${between(step.started_at, step.finished_at)}` : ""}${step.attempts > 1 ? ` · ${plural(step.attempts, "attempt")}` : ""}`)))));
-  fill(view.figures, figure("Cost", money(job.cost_usd), job.wasted_usd > 0 && `${money(job.wasted_usd)} on failed calls`), figure("Took", between(job.started_at, job.finished_at)), figure("Attempts", whole(job.attempt)), figure("Profile", h("a", { href: `#/profiles/${job.profile_id}` }, job.profile_id.replace("profile_", "")), `version ${job.profile_version}`));
+  fill(view.figures, figure("Cost", money(job.cost_usd), job.wasted_usd > 0 && `${money(job.wasted_usd)} on failed calls`), figure("Took", between(job.started_at, job.finished_at)), figure("Attempts", whole(job.attempt)), figure("Profile", h("a", { href: `#/profiles/${job.profile_id}` }, job.profile), `version ${job.profile_version}`));
   fill(view.usage, h("ul.by-model", Object.entries(job.tokens ?? {}).map(([model, used]) => h("li", h("code", model), h("small", `${short(/** @type {any} */ (used).tokens)} tokens · ${money(/** @type {any} */ (used).cost)}`)))));
   fill(view.error, job.error && h("div.trouble", h("p", job.error.message), h("small", job.error.code), job.retried_by && h("p", h("a", { href: `#/jobs/${job.retried_by}` }, "It was retried: see the new job"))));
 }
@@ -114,7 +117,7 @@ function actions(page, path, job, isOver) {
 
 /** @param {string} path @param {any} job */
 async function download(path, job) {
-  const files = Object.keys(job.links.downloads).map((name) => [name, `The card as ${name}`]);
+  const files = Object.keys(job.links.downloads).map((name) => [name, FORMATS[name] ?? name]);
   const what = select(/** @type {any} */ ([...files, ["export", "Everything about the job, as JSON"]]), files[0]?.[0] ?? "export");
   const take = () => (what.value === "export" ? save(`${path}/export`, { format: "json" }) : save(`${path}/download/${what.value}`));
   await ask("Download", field("Which file", what), [{ value: "", text: "Cancel" }, { value: "go", text: "Download", kind: "primary", check: take }]);

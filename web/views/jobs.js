@@ -4,6 +4,7 @@ import { change, get } from "../api.js";
 import { debounce, fill, h, icon } from "../dom.js";
 import { money, plural } from "../format.js";
 import { badge, button, confirm, empty, guarded, head, linkButton, meter, pages, select, toast, when } from "../parts.js";
+import { called, namesOf } from "../profiles.js";
 import { STATUSES } from "./batches.js";
 
 /** @param {import("../app.js").Page} page */
@@ -11,11 +12,13 @@ export async function show(page) {
   page.title("Jobs");
   const wanted = { q: "", status: page.query.get("status") ?? "", sort: "-created_at" };
   const total = h("span.count", { role: "status" });
+  const profiles = namesOf(page.signal);
   const list = pages({
     list: h("div.rows"),
     load: async (cursor) => {
       const found = await get("/jobs", { ...wanted, cursor, limit: 50 }, page.signal);
-      return { rows: found.jobs, next: found.next_cursor, total: found.total, exact: found.total_is_exact };
+      const names = await profiles;
+      return { rows: found.jobs.map((/** @type {any} */ job) => ({ ...job, profile: called(job.profile_id, names.get(job.profile_id)) })), next: found.next_cursor, total: found.total, exact: found.total_is_exact };
     },
     row,
     none: () => (wanted.q || wanted.status ? empty("No job is like that", "Take the filter away to see all of them.")
@@ -46,7 +49,7 @@ export async function show(page) {
 function row(job) {
   const name = job.character_name;
   return h("a.row.job-row", { href: `#/jobs/${job.job_id}` },
-    h("div", h("h3", name ?? "A card", !name && h("small", h("code", `…${job.job_id.slice(-8)}`))), h("small", when(job.created_at), ` · ${job.profile_id.replace("profile_", "")} · ${money(job.cost_usd)}`)),
+    h("div", h("h3", name ?? "A card", !name && h("small", h("code", `…${job.job_id.slice(-8)}`))), h("small", when(job.created_at), ` · ${job.profile} · ${money(job.cost_usd)}`)),
     job.status === "processing" ? meter(job.progress, "Progress") : h("small.wrong", job.error?.message ?? ""),
     badge(job.status));
 }

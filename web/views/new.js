@@ -2,15 +2,16 @@
 
 import { ApiError, get, post } from "../api.js";
 import { debounce, fill, h } from "../dom.js";
+import { FORMATS } from "../files.js";
 import { duration, money, plural, short, size, whole } from "../format.js";
 import { all, blameOptions, optionForm, summary } from "../options.js";
 import { ask, blame, button, field, guarded, head, select, toast, trouble } from "../parts.js";
+import { inOrder } from "../profiles.js";
 import { takeDrops } from "./cards.js";
 
 const DRAFT = "cardforge.draft";
 const LONGEST = 200_000; // characters of one source
 const SHOWN = 60; // slips that are drawn
-const FORMATS = [["tavernai", "PNG card"], ["json", "JSON"], ["v2", "V2"], ["v3", "V3"], ["charx", "CHARX"], ["worldinfo", "World Info"], ["yaml", "YAML"], ["markdown", "Markdown"], ["v1", "V1"]];
 const STYLES = [["", "as usual"], ["tarot", "Tarot card"], ["glass", "Stained glass"], ["poster", "Travel poster"]];
 const CARD_FILES = /\.(png|charx|zip)$/i;
 
@@ -55,7 +56,7 @@ export async function show(page) {
         h("div.actions", button("Another card", () => addSlips(desk, [{ name: "", text: "" }], true), { icon: "forge" }), button("Add files…", () => file.click(), { icon: "up" }), file,
           h("span.note", "or drop them anywhere on this page")),
         separatorBar(desk)),
-      h("form.paper.deal-panel", { "aria-label": "How to write them", onsubmit: (/** @type {Event} */ e) => e.preventDefault() }, panel(desk, profiles))));
+      h("form.paper.deal-panel", { "aria-label": "How to write them", onsubmit: (/** @type {Event} */ e) => e.preventDefault() }, panel(desk, inOrder(profiles)))));
   paintSlips(desk);
   changed(desk);
 }
@@ -180,8 +181,8 @@ function panel(desk, profiles) {
   describe();
   return [h("h2", "How to write them"),
     h("div.pair", field("Profile", controls.profile_id), field("Portraits", style)), about,
-    h("fieldset.ticks", h("legend", "Files to make"), h("div.chips", FORMATS.map(([value, text]) => h("label.check.chip", h("input", { type: "checkbox", value, checked: draft.options.format.includes(value), onchange: (/** @type {any} */ e) => {
-      draft.options.format = FORMATS.map(([one]) => one).filter((one) => (one === value ? e.target.checked : draft.options.format.includes(one)));
+    h("fieldset.ticks", h("legend", "Files to make"), h("div.chips", Object.entries(FORMATS).map(([value, text]) => h("label.check.chip", h("input", { type: "checkbox", value, checked: draft.options.format.includes(value), onchange: (/** @type {any} */ e) => {
+      draft.options.format = Object.keys(FORMATS).filter((one) => (one === value ? e.target.checked : draft.options.format.includes(one)));
       changed(desk);
     } }), text)))),
     h("div.options-line", h("div", h("strong", "Options"), desk.chosen), button("All options…", guarded(() => chooseOptions(desk)), { icon: "options" })),
@@ -248,7 +249,8 @@ async function estimate(desk) {
 function estimated(found, budget) {
   const { cost_usd: cost, tokens, calls } = found.total;
   const isKnown = cost.expected !== null;
-  const local = cost.basis === "local" ? "nothing is charged here" : isKnown ? `${money(cost.low)} at least, ${money(cost.max)} at most` : (cost.reason ?? "nobody knows a price");
+  const isOffline = found.items.every((/** @type {any} */ one) => !one.model && !one.error);
+  const local = isOffline ? "the offline writer drafts from your text: no model is set" : cost.basis === "local" ? "nothing is charged here" : isKnown ? `${money(cost.low)} at least, ${money(cost.max)} at most` : (cost.reason ?? "nobody knows a price");
   return h("section.reckoning", { "aria-label": "Estimate", role: "status" },
     h("p", h("strong", isKnown ? (cost.expected ? `About ${money(cost.expected)}` : "Free") : "Cost not known"), h("small", local)),
     h("small", `${plural(found.total_items, "card")} · about ${short(tokens.expected)} tokens in ${plural(calls.expected, "call")}${found.estimated_seconds ? ` · ${duration(found.estimated_seconds)}` : ""}`),

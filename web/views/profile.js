@@ -133,7 +133,7 @@ function raw(desk, { name, hint }) {
 
 /** @param {any} desk */
 function prompts(desk) {
-  const names = Object.keys(desk.usual.prompts);
+  const names = Object.keys(desk.usual.prompts).sort();
   const rows = names.map((name) => {
     const area = h("textarea.code", { value: desk.said.prompts[name] ?? "", placeholder: desk.usual.prompts[name], rows: 3, spellcheck: "false" });
     const tryIt = trier(desk, `prompts.${name}`, area);

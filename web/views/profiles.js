@@ -4,6 +4,7 @@ import { ApiError, get, post } from "../api.js";
 import { debounce, fill, h, icon } from "../dom.js";
 import { plural } from "../format.js";
 import { ask, blame, button, empty, field, guarded, head, pages, toast, when } from "../parts.js";
+import { inOrder } from "../profiles.js";
 
 /** @param {import("../app.js").Page} page */
 export async function show(page) {
@@ -14,7 +15,7 @@ export async function show(page) {
     list: h("div.rows"),
     load: async (cursor) => {
       const found = await get("/profiles", { ...wanted, cursor, limit: 100 }, page.signal);
-      return { rows: found.profiles.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(a.is_builtin) - Number(b.is_builtin)),  next: found.next_cursor, total: found.total };
+      return { rows: inOrder(found.profiles), next: found.next_cursor, total: found.total };
     },
     row: (profile) => h("div.row.profile-row",
       h("div", h("h3", h("a", { href: `#/profiles/${profile.id}` }, profile.name)), h("small", profile.description)),
