@@ -38,6 +38,15 @@ def test_two_sources_become_two_cards_that_can_be_taken_along(user: User, page: 
     expect(page.locator(".files li").filter(has_text="JSON V1")).to_contain_text(re.compile(r"loses \d"))
 
 
+def test_a_batch_that_is_opened_again_shows_its_cards(user: User, page: Page) -> None:
+    user.forge(*SOURCES)
+    user.deal()
+    expect(page.locator(".deal.has-face")).to_have_count(2, timeout=SECONDS)
+    page.reload()
+    expect(page.locator(".deal.has-face img[src^='blob:']")).to_have_count(2)
+    expect(page.get_by_role("link", name=f"Card 1, {NAMES[0]}: completed")).to_be_visible()
+
+
 def test_files_are_cut_into_cards_and_faults_stand_beside_them(user: User, page: Page, tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text("\n---\n".join(SOURCES))
     user.go("new", "Forge cards")

@@ -82,7 +82,7 @@ function dealt(item) {
   const image = h("img", { alt: "", width: 400, height: 600 });
   const label = h("span.visually-hidden");
   const link = h("a.back", h("i", item.position), image, label);
-  const held = { ...item, node: h("li.deal", link), link, image, label, name: "" };
+  const held = { ...item, node: h("li.deal", link), link, image, label, name: item.character_name ?? "", hasFace: false };
   turn(held, item);
   return held;
 }
@@ -90,7 +90,7 @@ function dealt(item) {
 /** @param {any} item @param {any} news */
 function turn(item, news) {
   for (const name of ["status", "job_id", "error", "downloads"]) if (name in news) item[name] = news[name];
-  item.node.className = `deal is-${item.status} ${item.character_id ? "has-face" : ""}`;
+  item.node.className = `deal is-${item.status} ${item.hasFace ? "has-face" : ""}`;
   item.link.href = item.character_id ? `#/cards/${item.character_id}` : `#/jobs/${item.job_id}`;
   item.label.textContent = `Card ${item.position}${item.name ? `, ${item.name}` : ""}: ${item.status}`;
   item.link.title = item.name || item.error?.message || item.status;
@@ -98,14 +98,14 @@ function turn(item, news) {
 
 /** Turn written cards over: most are among the newest characters; the others are looked up one by one. @param {Map<string, any>} items @param {AbortSignal} signal */
 async function faces(items, signal) {
-  const bare = [...items.values()].filter((item) => item.status === "completed" && !item.character_id && item.position <= FACES);
+  const bare = [...items.values()].filter((item) => item.status === "completed" && !item.hasFace && item.position <= FACES);
   if (!bare.length) return;
   const { characters } = await get("/characters", { limit: 200, archived: "any" }, signal);
   const newest = new Map(characters.map((/** @type {any} */ one) => [one.job_id, one]));
   for (const item of bare) {
     const character = newest.get(item.job_id) ?? (await madeBy(item.job_id, signal).catch(() => null)); // deleted since: it stays face down
-    if (!character || item.character_id) continue;
-    Object.assign(item, { character_id: character.id, name: character.name });
+    if (!character || item.hasFace) continue;
+    Object.assign(item, { character_id: character.id, name: character.name, hasFace: true });
     showPortrait(character, item.image);
     turn(item, item);
   }
