@@ -44,7 +44,8 @@ function paint(desk) {
     button("Download…", guarded(() => download(desk)), { icon: "down", kind: "primary" }),
     book.character_id && linkButton(`#/cards/${book.character_id}`, "Its card", { icon: "cards" }),
   ], back("#/books", "Lorebooks")));
-  fill(desk.figures, figure("Entries", whole(book.entries.length), `${book.entries.filter((/** @type {any} */ one) => !one.enabled).length} off`),
+  const off = book.entries.filter((/** @type {any} */ one) => !one.enabled).length;
+  fill(desk.figures, figure("Entries", whole(book.entries.length), off > 0 && `${off} off`),
     figure("Tokens in all", short(book.metadata.total_tokens)), figure("Budget", book.token_budget === null ? "–" : short(book.token_budget), "tokens of a prompt"),
     figure("Looks back", book.scan_depth === null ? "–" : plural(book.scan_depth, "message"), book.recursive_scanning ? "entries bring up entries" : null));
   const counts = Map.groupBy(book.entries, (/** @type {any} */ one) => one.category || "");

@@ -6,6 +6,7 @@ import { moment, money, plural, short, whole } from "../format.js";
 import { figure, head, meter } from "../parts.js";
 
 const DAYS = 31;
+const OFFLINE = "extractive"; // the name that the offline writer books under
 
 /** @param {import("../app.js").Page} page */
 export async function show(page) {
@@ -42,7 +43,7 @@ function chart(days) {
   return h("figure.chart", h("figcaption", `${paid ? "Dollars" : "Tokens"} a day, ${say(most)} at most`),
     h("ol", shown.map((day) => {
       const value = amount(byDay.get(day));
-      return h("li", { title: `${day}: ${say(value)}` }, h("span.bar-of-day", { style: { height: `${value ? Math.max(2, (100 * value) / most) : 0}%` } }), h("span.visually-hidden", `${day}: ${say(value)}`), h("small", { "aria-hidden": "true" }, /(01|08|15|22)$/.test(day) || day === shown.at(-1) ? day.slice(5).replace("-", "/") : ""));
+      return h("li", { title: `${day}: ${say(value)}` }, h("span.bar-of-day", { style: { height: `${value ? Math.max(2, (100 * value) / most) : 0}%` } }), h("span.visually-hidden", `${day}: ${say(value)}`), h("small", { "aria-hidden": "true" }, day === shown.at(-1) || (/(01|08|15|22)$/.test(day) && shown.indexOf(day) < DAYS - 4) ? day.slice(5).replace("-", "/") : ""));
     })));
 }
 
@@ -52,5 +53,5 @@ function byModel(used, pricing) {
   if (!rows.length) return h("p.quiet-text", "No model was asked this month.");
   const price = (/** @type {any} */ one) => (one ? `$${Number(one.prompt)} in, $${Number(one.completion)} out` : "–");
   return h("div.table", { tabindex: 0, role: "region", "aria-label": "By model" }, h("table", h("thead", h("tr", ["Model", "Calls", "Tokens in", "Tokens out", "Wasted", "Cost", "Price a million"].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", rows.map(([model, one]) => h("tr", h("th", { scope: "row" }, h("code", model)), [whole(one.requests), short(one.prompt_tokens), short(one.completion_tokens), money(one.wasted), money(one.cost), price(pricing[model])].map((text) => h("td.number", text)))))));
+    h("tbody", rows.map(([model, one]) => h("tr", h("th", { scope: "row" }, model === OFFLINE ? "offline writer" : h("code", model)), [whole(one.requests), short(one.prompt_tokens), short(one.completion_tokens), money(one.wasted), money(one.cost), price(pricing[model])].map((text) => h("td.number", text)))))));
 }
