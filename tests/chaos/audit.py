@@ -199,10 +199,22 @@ def ledger(stack: Stack, row: Row) -> Iterator[str]:
     unexplained = [line for line in died if line["n"] not in exposed]
     if unexplained:
         yield f"{len(unexplained)} calls were charged, were not in flight at a kill, and are not in our ledger: " + str(
-            [(line["n"], line["purpose"], line["delivered"], line["gone"]) for line in unexplained[:5]]
+            [
+                (line["n"], line["purpose"], line["delivered"], line["gone"], ours(stack, line))
+                for line in unexplained[:5]
+            ]
         )
     if row.paid_twice > row.in_flight:
         yield f"{row.paid_twice} calls were paid twice, {row.in_flight} were in flight at the kills"
+
+
+def ours(stack: Stack, line: dict[str, Any]) -> list[Any]:
+    """What our ledger has of a call, by the id that its answer had: booked without its cost, if anything."""
+    return stack.query(
+        "SELECT status, cost_usd, cost_basis, finish_reason, error->>'message', finished_at FROM calls"
+        " WHERE response_id = %s",
+        f"gen-{line['n']}",
+    )
 
 
 def in_flight(stack: Stack, line: dict[str, Any]) -> bool:
