@@ -198,10 +198,10 @@ def ledger(stack: Stack, row: Row) -> Iterator[str]:
     row.in_flight = len(exposed)
     unexplained = [line for line in died if line["n"] not in exposed]
     if unexplained:
-        shown = [
+        told = [
             (line["n"], line["purpose"], line["delivered"], line["gone"], ours(stack, line)) for line in unexplained
         ]
-        yield f"{len(shown)} calls were charged, were not in flight at a kill, and are not in our ledger: {shown[:5]}"
+        yield f"{len(told)} calls were charged, were not in flight at a kill, and are not in our ledger: {told[:5]}"
     if row.paid_twice > row.in_flight:
         yield f"{row.paid_twice} calls were paid twice, {row.in_flight} were in flight at the kills"
 
