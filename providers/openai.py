@@ -9,6 +9,7 @@ Answers are streamed, unless that is not wanted: a server that sees its stream c
 from __future__ import annotations
 
 import ipaddress
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -25,6 +26,8 @@ from providers import base, ladder, learned, sse, watch
 from providers.base import Completion, Fault, Prompt, Sampling, Usage
 from providers.reply import Wanted, read_completion, read_usage
 from providers.request import body_of, other_form, refused_field
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 120  # the longest gap between two data events; a local server may load its model first
@@ -218,11 +221,13 @@ class OpenAIProvider:
                     call.hurry(CLOSING_SECONDS)
                 elif not stream.whole:  # then only the bill is missing, and mostly on its heels: do not miss it
                     call.hear()
-        except Exception:
+        except Exception as error:
             # What is written and paid for is taken, also from a connection that then breaks or stays open.
             unwanted = isinstance(call.ended, base.Cancelled) and not stream.over
             if unwanted or not stream.whole:
                 raise
+            if stream.usage is None:  # nobody will know what it cost
+                log.warning("%s broke off between an answer and its usage (%r).", self._where, call.ended or error)
 
     def _read_whole(self, response: requests.Response, call: watch.Call) -> bytes:
         content = bytearray()

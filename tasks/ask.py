@@ -16,7 +16,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -31,11 +31,13 @@ from models.ids import new_id
 from models.services import calls, claims, prices
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
+from models.services.prices import ModelFacts
 from providers import base
 from providers.base import Completion, Fault, Prompt, Provider, Sampling, TryLater, Usage
 from tasks import budget, pause, retry
 from tasks.errors import HandBack, Park, StepFailed
 from tasks.heartbeat import Heart
+from tasks.notes import Notes
 from tasks.remedy import Course, Tried
 
 log = logs.get(__name__)
@@ -46,12 +48,18 @@ LEAST_JUDGED = 500  # tokens of a prompt; below that, estimates say too little
 
 @dataclass(frozen=True)
 class Asker:
-    """Asks for one claimed step. ``until`` is when the step's time is up (monotonic seconds)."""
+    """Asks for one claimed step. ``until`` is when the step's time is up (monotonic seconds).
+
+    ``notes``: what the step has to say, written before each question. ``known``: what is known of the models that it
+    asks, as of its first question.
+    """
 
     claim: Claim
     provider: Provider
     heart: Heart
     until: float
+    notes: Notes = field(default_factory=Notes)
+    known: dict[str, ModelFacts] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, claim: Claim, provider: Provider, heart: Heart) -> Asker:
@@ -65,9 +73,11 @@ class Asker:
         or time is up; `Park`, `HandBack` or `JobCancelled` when the step has to leave off.
         """
         key = question_key(self.claim.step, prompt, sampling, index)
-        with db.transaction() as session:
-            stored = calls.find_answer(session, self.claim.root_id, key)
-            course = None if stored else self._course(session, sampling, key)
+        said = self.notes.take()
+        with db.transaction() if said else db.reading() as session:
+            claims.tell(session, self.claim, said)
+            stored, faults = calls.find_tries(session, self.claim, key)
+            course = None if stored else self._course(session, sampling, faults)
         if stored is not None:
             log.info("answer_reused", purpose=prompt.purpose, call=stored.id)
             return completion_of(stored)
@@ -81,13 +91,14 @@ class Asker:
                 course = self._go_on(course, fault, time.monotonic() - began)
         raise AssertionError("a course ends by raising")
 
-    def _course(self, session: db.Session, sampling: Sampling, key: str) -> Course:
+    def _course(self, session: db.Session, sampling: Sampling, faults: Sequence[dict[str, Any]]) -> Course:
         """Return how to ask, after what this job has tried already; the ledger counts the tries."""
         models = [sampling.model, *sampling.fallback_models]
-        known = prices.known_models(session, models, self.provider.name)
-        caps = {model: facts.output_cap for model, facts in known.items() if facts.output_cap}
-        tried = [Tried.read(error) for error in calls.list_faults(session, self.claim.job_id, key)]
-        return Course.of(sampling, caps, tried)
+        if unknown := [model for model in models if model not in self.known]:
+            found = prices.known_models(session, unknown, self.provider.name)
+            self.known.update({model: found.get(model, ModelFacts(model)) for model in unknown})
+        caps = {model: cap for model in models if (cap := self.known[model].output_cap)}
+        return Course.of(sampling, caps, [Tried.read(fault) for fault in faults])
 
     def _go_on(self, course: Course, fault: Fault, seconds: float) -> Course:
         """Return how to ask next after a fault, once that time has come; raise the fault if it is no use."""
@@ -118,9 +129,11 @@ class Asker:
         return seconds
 
     def _tell(self, message: str, **details: Any) -> None:
-        """Write a line to the job's log: something was not as it was asked for."""
+        """Write a line to the job's log, now: something was not as it was asked for, and it may take a while."""
+        self.notes.line("warning", message, **details)
+        said = self.notes.take()
         with db.transaction() as session:
-            claims.write_log(session, self.claim, "warning", message, details)
+            claims.tell(session, self.claim, said)
 
     def _wait(self, seconds: float, reason: str) -> None:
         """Wait here if it is short, and give the slot back if it is not."""

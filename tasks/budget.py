@@ -21,7 +21,7 @@ from typing import Any
 
 from models import db
 from models.rates import dearest, read_rates
-from models.services import budgets, claims, prices
+from models.services import budgets, prices
 from models.services.budgets import Limit, Room
 from models.services.claims import Claim
 from models.services.usage import dollars
@@ -65,15 +65,15 @@ def reserve(claim: Claim, provider: str, prompt: Prompt, sampling: Sampling, loo
     """
     job_usd = option(claim, "max_cost_usd")
     own = None if job_usd is None else Decimal(str(job_usd))
-    with db.transaction() as session:
-        claims.confirm(session, claim)  # a worker that stood still past its lease pays for nothing more
+    with db.reading() as session:
         room = budgets.find_room(session, claim, own)
         _refuse_counted(claim, room)
         if not room.limits:
             return None
         price = price_of(session, provider, prompt, sampling)
-        verdict = decide(room.limits, price)
-        if verdict.go is not None and room.shared:
+    verdict = decide(room.limits, price)
+    if verdict.go is not None and room.shared:
+        with db.transaction() as session:
             budgets.lock_room(session, claim)
             verdict = decide(budgets.find_room(session, claim, own).limits, price)
             if verdict.go is not None:

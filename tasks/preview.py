@@ -44,7 +44,7 @@ def rehearsed(
 ) -> Work:
     """Return the work of a job that there is not; it can be looked at, not asked through."""
     claim = _claim(request, config, prompts, now)
-    return Work(claim, Asker.of(claim, provider, Heart([])), {}, int)
+    return Work(claim, Asker.of(claim, provider, Heart([])), int)
 
 
 def questions(work: Work) -> Iterator[tuple[Prompt, Sampling]]:

@@ -8,7 +8,7 @@ send    after the commit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -17,7 +17,7 @@ import settings
 from models import db
 from models.errors import JobCancelled, StaleAttempt
 from models.services import claims, repair
-from models.services.claims import Claim
+from models.services.claims import NOTHING, Claim, Said
 from models.services.moves import Dispatch
 from providers.base import BadOutput, Fault, Provider
 from providers.choose import choose
@@ -41,7 +41,6 @@ def run_step(name: str, job_id: str, attempt: int, heart: Heart) -> bool:
     """Run the step ``name`` if it is there to be run; returns whether the chain is to go on to the next."""
     with db.transaction() as session:
         claim = claims.claim_step(session, job_id, attempt, name, heart.id)
-        outputs = claims.step_outputs(session, job_id) if claim else {}
     if claim is None:
         log.info("nothing_to_run", step=name, job_id=job_id, attempt=attempt)
         return False
@@ -51,22 +50,23 @@ def run_step(name: str, job_id: str, attempt: int, heart: Heart) -> bool:
         logs.bound(request_id=claim.request_id, job_id=job_id, attempt=attempt, step=name),
         heart.holding(job_id, attempt, name),
     ):
-        return _run_claimed(claim, outputs, heart)
+        return _run_claimed(claim, heart)
 
 
-def _run_claimed(claim: Claim, outputs: Mapping[str, Any], heart: Heart) -> bool:
+def _run_claimed(claim: Claim, heart: Heart) -> bool:
     kind = KINDS[claim.kind]
     step = kind.steps[claim.index]
-    work = Work(claim, Asker.of(claim, provider(), heart), outputs, partial(kind.progress, claim.index))
+    work = Work(claim, Asker.of(claim, provider(), heart), partial(kind.progress, claim.index))
     log.info("step_started")
     try:
         result = step.work(work)
-        following = db.patiently(lambda session: _save(session, step, work, result))
+        last_words = work.asker.notes.take()
+        following = db.patiently(lambda session: _save(session, step, work, result, last_words))
     except StaleAttempt:
         log.info("step_stale")
         return False
     except Exception as error:
-        dispatch.send(db.patiently(leave_off(claim, error)))
+        dispatch.send(db.patiently(leave_off(claim, error, work.asker.notes.take())))
         return False
     log.info("step_done")
     dispatch.send(following)
@@ -86,32 +86,32 @@ def _send_suspects() -> None:
     dispatch.send(found)
 
 
-def _save(session: db.Session, step: Step, work: Work, result: Any) -> list[Dispatch]:
+def _save(session: db.Session, step: Step, work: Work, result: Any, said: Said) -> list[Dispatch]:
     claim = work.claim
-    following = claims.finish_step(session, claim, progress=work.progress_at(1.0))
+    following = claims.finish_step(session, claim, progress=work.progress_at(1.0), said=said)
     output = step.save(session, work, result)
     claims.write_checkpoint(session, claim, output)
     return following
 
 
-def leave_off(claim: Claim, error: Exception) -> Callable[[db.Session], list[Dispatch]]:
+def leave_off(claim: Claim, error: Exception, said: Said = NOTHING) -> Callable[[db.Session], list[Dispatch]]:
     """Return the transaction that a step leaves off with: given back, parked, cancelled, or the job's end."""
     match error:
         case HandBack():
             log.info("step_handed_back")
-            return lambda session: claims.let_go(session, claim)
+            return lambda session: claims.let_go(session, claim, said=said)
         case Park():
             log.info("step_parked", seconds=round(error.seconds, 1), reason=str(error))
             detail = f"waiting: {error}"
-            return lambda session: claims.let_go(session, claim, seconds=error.seconds, detail=detail)
+            return lambda session: claims.let_go(session, claim, seconds=error.seconds, detail=detail, said=said)
         case db.Trouble() if db.is_away(error):
             log.warning("step_handed_back", reason=type(error).__name__)
-            return lambda session: claims.let_go(session, claim)
+            return lambda session: claims.let_go(session, claim, said=said)
         case JobCancelled():
             log.info("step_cancelled")
-            return lambda session: claims.end_cancelled(session, claim)
+            return lambda session: claims.end_cancelled(session, claim, said)
     described = _describe(error)
-    return lambda session: claims.fail_job(session, claim, described)
+    return lambda session: claims.fail_job(session, claim, described, said)
 
 
 def _describe(error: Exception) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from models import db
 from models.characters import Character
 from models.errors import NotFound
-from models.services import characters, claims, prices
+from models.services import characters, prices
 from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
 from tasks import question
@@ -36,20 +36,24 @@ ROUTING = {
 
 @dataclass(frozen=True)
 class Work:
-    """One claimed step: the claim, how to ask, the checkpoints of the steps before, and its progress.
+    """One claimed step: the claim, how to ask, and its progress.
 
     ``progress_at`` turns a fraction of this step (0 to 1) into percent of the job.
     """
 
     claim: Claim
     asker: Asker
-    outputs: Mapping[str, Mapping[str, Any]] = field(repr=False)
     progress_at: Callable[[float], int] = field(repr=False)
 
     @property
     def provider(self) -> Provider:
         """Who writes."""
         return self.asker.provider
+
+    @property
+    def outputs(self) -> Mapping[str, Mapping[str, Any]]:
+        """The checkpoints of the steps before, by their names."""
+        return self.claim.outputs
 
     @property
     def source(self) -> str:
@@ -115,16 +119,14 @@ class Work:
     def context_tokens(self) -> int | None:
         """How many tokens the model can read, where its server has said so."""
         model = self.option("model") or self.provider.default_model
-        with db.transaction() as session:
+        with db.reading() as session:
             known = prices.known_model(session, model, self.provider.name)
         return known.context_tokens if known else None
 
     def show(self, fraction: float, detail: str) -> None:
         """Show that ``fraction`` (0 to 1) of this step is done, and what comes now."""
-        with db.transaction() as session:
-            claims.note_progress(session, self.claim, self.progress_at(fraction), detail)
+        self.asker.notes.show(self.progress_at(fraction), detail)
 
     def log(self, level: str, message: str, **details: Any) -> None:
         """Write a line to the job's log, for whoever asked for the card."""
-        with db.transaction() as session:
-            claims.write_log(session, self.claim, level, message, details)
+        self.asker.notes.line(level, message, **details)

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 import settings
 from models.batches import Batch
 from models.calls import ANSWERED, Call
-from models.jobs import Job
+from models.errors import StaleAttempt
+from models.jobs import Job, Step
 from models.services.claims import Claim
 from models.services.usage import Day, day_after, today
 from models.states import Status
@@ -68,34 +70,15 @@ class Seen:
 
 
 def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
-    """Return what limits the next call of a claimed job, in one statement; ``job_usd``: the job's own budget."""
+    """Return what limits the next call of a claimed job, in one statement; ``job_usd``: the job's own budget.
+
+    Raises `StaleAttempt` when the claim is over: a worker that stood still past its lease pays for nothing more.
+    """
     daily = settings.daily()
-    other = aliased(Job)
-    held = select(func.coalesce(func.sum(other.reserved_usd), 0)).where(
-        other.status == Status.PROCESSING, other.reserved_usd > 0, other.id != claim.job_id
-    )
-    in_batch = held.where(other.batch_id == Batch.id).correlate(Batch).scalar_subquery()
-    of_owner = held.where(other.owner_id == claim.owner_id).scalar_subquery()
-    day_is = (DailyUsage.owner_id == claim.owner_id) & (DailyUsage.day == today())
-    # Being told to come later is no call: a busy server must not use a job's calls up.
-    wrote = (Call.status == ANSWERED) | (Call.prompt_tokens + Call.completion_tokens > 0)
-    row = session.execute(
-        select(
-            Batch.max_cost_usd,
-            Batch.cost_usd.label("batch_spent"),
-            case((Batch.max_cost_usd.is_not(None), in_batch), else_=0).label("batch_held"),
-            Job.cost_usd.label("job_spent"),
-            select(func.count()).where(Call.job_id == claim.job_id, wrote).scalar_subquery().label("made"),
-            func.coalesce(DailyUsage.tokens, 0).label("tokens"),
-            func.coalesce(DailyUsage.cost_usd, 0).label("day_spent"),
-            (of_owner if daily.cost_usd else literal(Decimal(0))).label("day_held"),
-            func.now().label("now"),
-        )
-        .select_from(Job)
-        .outerjoin(Batch, Batch.id == Job.batch_id)
-        .outerjoin(DailyUsage, day_is)
-        .where(Job.id == claim.job_id)
-    ).one()
+    asked = {"job": claim.job_id, "owner": claim.owner_id, "tried": claim.attempt, "index": claim.index}
+    row = session.execute(_room(bool(daily.cost_usd)), asked).one_or_none()
+    if row is None or not row.good:
+        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
     day = Day(row.tokens, row.day_spent, daily, day_after(row.now))
     limits = []
     if job_usd is not None:
@@ -107,6 +90,41 @@ def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
         name = "the daily limit in dollars"
         limits.append(Limit(name, "QUOTA_EXCEEDED", daily.cost_usd, row.day_spent, row.day_held, day.resets_at))
     return Room(limits, row.made, day, row.max_cost_usd is not None or daily.cost_usd > 0)
+
+
+@cache
+def _room(daily: bool) -> Select[Any]:
+    """``daily``: whether the owner's day is limited in dollars, so that what all of its jobs hold has to be known."""
+    job: BindParameter[str] = bindparam("job")
+    owner: BindParameter[str] = bindparam("owner")
+    other = aliased(Job)
+    held = select(func.coalesce(func.sum(other.reserved_usd), 0)).where(
+        other.status == Status.PROCESSING, other.reserved_usd > 0, other.id != job
+    )
+    in_batch = held.where(other.batch_id == Batch.id).correlate(Batch).scalar_subquery()
+    of_owner = held.where(other.owner_id == owner).scalar_subquery()
+    day_is = (DailyUsage.owner_id == owner) & (DailyUsage.day == today())
+    # Being told to come later is no call: a busy server must not use a job's calls up.
+    wrote = (Call.status == ANSWERED) | (Call.prompt_tokens + Call.completion_tokens > 0)
+    runs = exists().where(Step.job_id == job, Step.index == bindparam("index"), Step.status == Status.PROCESSING)
+    return (
+        select(
+            ((Job.attempt == bindparam("tried")) & (Job.status == Status.PROCESSING) & runs).label("good"),
+            Batch.max_cost_usd,
+            Batch.cost_usd.label("batch_spent"),
+            case((Batch.max_cost_usd.is_not(None), in_batch), else_=0).label("batch_held"),
+            Job.cost_usd.label("job_spent"),
+            select(func.count()).where(Call.job_id == job, wrote).scalar_subquery().label("made"),
+            func.coalesce(DailyUsage.tokens, 0).label("tokens"),
+            func.coalesce(DailyUsage.cost_usd, 0).label("day_spent"),
+            (of_owner if daily else literal(Decimal(0))).label("day_held"),
+            func.now().label("now"),
+        )
+        .select_from(Job)
+        .outerjoin(Batch, Batch.id == Job.batch_id)
+        .outerjoin(DailyUsage, day_is)
+        .where(Job.id == job)
+    )
 
 
 def lock_room(session: Session, claim: Claim) -> None:

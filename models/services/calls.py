@@ -6,18 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import Select, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
+from sqlalchemy.sql.dml import ReturningInsert
 
 from models.batches import Batch
 from models.calls import ANSWERED, FAULTED, Call
+from models.db import table_of
 from models.jobs import Job
 from models.rates import read_rates
 from models.services import prices, usage
 from models.services.claims import Claim
+
+BATCHES, CALLS, JOBS = table_of(Batch), table_of(Call), table_of(Job)
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,22 @@ class Totals:
     by_model: Mapping[str, Mapping[str, Any]]
 
 
-def find_answer(session: Session, root_id: str, key: str) -> Call | None:
-    """Return the stored answer to a question, if this line of jobs has one."""
-    return session.scalar(
-        select(Call)
-        .where(Call.root_id == root_id, Call.key == key, Call.status == ANSWERED, Call.discarded.is_(False))
-        .options(undefer(Call.response))
-    )
+@cache
+def _tries() -> Select[Call]:
+    asked = Call.key == bindparam("key")
+    answer = (Call.root_id == bindparam("root")) & (Call.status == ANSWERED) & Call.discarded.is_(False)
+    fault = (Call.job_id == bindparam("job")) & (Call.status == FAULTED)
+    return select(Call).where(asked, answer | fault).order_by(Call.finished_at, Call.id).options(undefer(Call.response))
+
+
+def find_tries(session: Session, claim: Claim, key: str) -> tuple[Call | None, list[dict[str, Any]]]:
+    """Return the stored answer to a question, if this line of jobs has one, and what else this job got, oldest first.
+
+    The latter are the errors that its tries to have it answered ended in.
+    """
+    found = session.scalars(_tries(), {"root": claim.root_id, "job": claim.job_id, "key": key}).all()
+    answer = next((call for call in found if call.status == ANSWERED), None)
+    return answer, [call.error or {} for call in found if call.status == FAULTED]
 
 
 def record_answer(
@@ -85,8 +99,7 @@ def record_answer(
         "finish_reason": finish_reason,
         "response_id": response_id,
     }
-    first = insert(Call).values(values).on_conflict_do_nothing().returning(Call.id)
-    if session.scalar(first) is not None:
+    if session.scalar(_add_first(), values) is not None:
         _add_cost(session, claim, bill)
     elif _add_row(session, values | {"discarded": True}):
         _add_cost(session, claim, bill, wasted=True)
@@ -145,8 +158,18 @@ def settle(session: Session, asked: Asked, bill: Bill) -> Bill:
 
 def _add_row(session: Session, values: Mapping[str, Any]) -> bool:
     """Add a row, and say whether it was not there already, from a commit whose answer was lost."""
-    row = insert(Call).values(values).on_conflict_do_nothing(index_elements=[Call.id]).returning(Call.id)
-    return session.scalar(row) is not None
+    return session.scalar(_add(), values) is not None
+
+
+@cache
+def _add() -> ReturningInsert[str]:
+    return insert(CALLS).on_conflict_do_nothing(index_elements=[CALLS.c.id]).returning(CALLS.c.id)
+
+
+@cache
+def _add_first() -> ReturningInsert[str]:
+    """The same where an answer to the question, too, keeps the row out."""
+    return insert(CALLS).on_conflict_do_nothing().returning(CALLS.c.id)
 
 
 def _row(claim: Claim, asked: Asked, bill: Bill) -> dict[str, Any]:
@@ -170,17 +193,23 @@ def _add_cost(session: Session, claim: Claim, bill: Bill, *, wasted: bool = Fals
     """
     cost = bill.cost_usd
     if cost and claim.batch_id:
-        added = {"cost_usd": Batch.cost_usd + cost} | ({"wasted_usd": Batch.wasted_usd + cost} if wasted else {})
-        session.execute(update(Batch).where(Batch.id == claim.batch_id).values(added))
+        lost = cost if wasted else Decimal(0)
+        session.execute(_add_to_batch(), {"batch": claim.batch_id, "cost": cost, "lost": lost})
     usage.count_call(session, claim.owner_id, bill.prompt_tokens + bill.completion_tokens, cost)
-    freed = case((Job.attempt == claim.attempt, 0), else_=Job.reserved_usd)
-    session.execute(update(Job).where(Job.id == claim.job_id).values(cost_usd=Job.cost_usd + cost, reserved_usd=freed))
+    session.execute(_add_to_job(), {"job": claim.job_id, "cost": cost, "tried": claim.attempt})
 
 
-def list_faults(session: Session, job_id: str, key: str) -> list[dict[str, Any]]:
-    """Return the errors that this question of this job has ended in so far, oldest first."""
-    failed = select(Call.error).where(Call.job_id == job_id, Call.key == key, Call.status == FAULTED)
-    return [error or {} for error in session.scalars(failed.order_by(Call.finished_at))]
+@cache
+def _add_to_batch() -> Update:
+    more = {"cost_usd": BATCHES.c.cost_usd + bindparam("cost"), "wasted_usd": BATCHES.c.wasted_usd + bindparam("lost")}
+    return update(BATCHES).where(BATCHES.c.id == bindparam("batch")).values(more)
+
+
+@cache
+def _add_to_job() -> Update:
+    held = case((JOBS.c.attempt == bindparam("tried"), 0), else_=JOBS.c.reserved_usd)
+    more = {"cost_usd": JOBS.c.cost_usd + bindparam("cost"), "reserved_usd": held}
+    return update(JOBS).where(JOBS.c.id == bindparam("job")).values(more)
 
 
 def job_totals(session: Session, job_id: str) -> Totals:

@@ -1,22 +1,26 @@
-"""Claims: the right of one worker to run one step of one job, from taking it to its checkpoint or its end."""
+"""Claims: the right of one worker to run one step of one job, from taking it to its checkpoint or its end.
+
+What is executed for every step of every job is built once, on tables (`models.db.table_of`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, Update, bindparam, exists, func, select, update
+from sqlalchemy.orm import Session, undefer
+from sqlalchemy.sql.dml import ReturningUpdate
 
 import settings
+from models.db import table_of
 from models.errors import JobCancelled, StaleAttempt
 from models.events import Kind
 from models.jobs import Job, Step
 from models.services import events, moves
-from models.services.jobs import list_steps
 from models.services.moves import Dispatch
 from models.services.profiles import texts_of
 from models.states import Status
@@ -25,6 +29,31 @@ from models.states import Status
 # which may have waited for a batch's row for longer than a lease.
 LEASE = timedelta(seconds=settings.engine().lease)  # renewed by the heartbeat of whoever holds it
 GRACE = timedelta(seconds=settings.engine().grace)  # how long a message may be on its way before it counts as lost
+JOBS, STEPS = table_of(Job), table_of(Step)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a job's log, for whoever asked for the card: ``level`` is info, warning or error."""
+
+    level: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a running step has to say: how far the job is (percent), what is done now, and lines for its log."""
+
+    progress: int = 0
+    detail: str | None = None
+    lines: Sequence[Line] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.detail is not None or self.lines)
+
+
+NOTHING = Said()
 
 
 @dataclass(frozen=True)
@@ -32,7 +61,7 @@ class Claim:
     """The right to run one step of one job at one attempt, with what it needs to know.
 
     ``tries``: how often the step has been begun, this time included. ``done``: it was finished earlier, and only the
-    next one is left to run. ``steps``: how many the job has.
+    next one is left to run. ``steps``: how many the job has. ``outputs``: the checkpoints of those that are done.
     """
 
     job_id: str
@@ -54,6 +83,7 @@ class Claim:
     request_id: str
     position: int | None
     created_at: datetime
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def last(self) -> bool:
@@ -67,33 +97,58 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     Nothing to do: the job is gone, ended, or at another attempt; somebody runs the step right now; an earlier step
     is not done. The job's row is the lock: of two deliveries one gets the claim, and the other changes nothing.
     """
-    names = session.scalars(select(Step.name).where(Step.job_id == job_id).order_by(Step.index)).all()
-    if name not in names:
+    index = session.scalar(_index(), {"job": job_id, "name": name})
+    if index is None:
         return None
-    index = names.index(name)
     job = _enter(session, job_id, attempt, begin=index == 0)
     if job is None:
         return None
-    steps = list_steps(session, job_id)
+    steps = session.scalars(_steps(), {"job": job_id}).all()
     step = steps[index]
-    if step.status == Status.COMPLETED:
-        return _claim(session, job, step, len(steps))
-    if step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index]):
+    if step.status != Status.COMPLETED and (
+        step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index])
+    ):
         return None
-    job.lease_owner = worker
-    job.lease_expires_at = func.clock_timestamp() + LEASE
-    job.waiting_until = None
-    job.current_step = name
-    job.detail = None
-    job.reserved_usd = Decimal(0)
-    job.updated_at = func.now()
-    step.status = Status.PROCESSING
-    step.attempts += 1
-    step.started_at = func.coalesce(Step.started_at, func.now())
-    session.flush()
-    claim = _claim(session, job, step, len(steps))
-    events.tell(session, _step(claim, Status.PROCESSING))
+    claim = _claim(session, job, step, steps)
+    if not claim.done:
+        session.execute(_take_job(), {"job": job_id, "name": name, "worker": worker})
+        session.execute(_take_step(), {"job": job_id, "place": index})
+        events.tell(session, _step(claim, Status.PROCESSING))
     return claim
+
+
+@cache
+def _index() -> Select[int]:
+    return select(STEPS.c.index).where(STEPS.c.job_id == bindparam("job"), STEPS.c.name == bindparam("name"))
+
+
+@cache
+def _steps() -> Select[Step]:
+    return select(Step).where(Step.job_id == bindparam("job")).order_by(Step.index)
+
+
+@cache
+def _take_job() -> Update:
+    taken = {
+        "lease_owner": bindparam("worker"),
+        "lease_expires_at": func.clock_timestamp() + LEASE,
+        "waiting_until": None,
+        "current_step": bindparam("name"),
+        "detail": None,
+        "reserved_usd": 0,
+        "updated_at": func.now(),
+    }
+    return update(JOBS).where(JOBS.c.id == bindparam("job")).values(taken)
+
+
+@cache
+def _take_step() -> Update:
+    begun = {
+        "status": Status.PROCESSING.value,
+        "attempts": STEPS.c.attempts + 1,
+        "started_at": func.coalesce(STEPS.c.started_at, func.now()),
+    }
+    return update(STEPS).where(STEPS.c.job_id == bindparam("job"), STEPS.c.index == bindparam("place")).values(begun)
 
 
 def _step(claim: Claim, status: Status, **more: Any) -> dict[str, Any]:
@@ -109,36 +164,45 @@ def _enter(session: Session, job_id: str, attempt: int, *, begin: bool) -> Job |
         job = moves.begin_job(session, job_id, attempt, started_at=began)
         if job is not None:
             return job
-    return session.scalar(
-        select(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.status == Status.PROCESSING)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+    return session.scalar(_running(), {"job": job_id, "tried": attempt})
+
+
+@cache
+def _running() -> Select[Job]:
+    running = Job.attempt == bindparam("tried"), Job.status == Status.PROCESSING
+    query = select(Job).where(Job.id == bindparam("job"), *running).with_for_update()
+    return query.options(undefer(Job.request)).execution_options(populate_existing=True)
+
+
+def _fenced() -> Update:
+    """Return an update of the job of a claim that changes nothing once the claim is over (see `_fence`).
+
+    It is over when the job has ended, its attempt is old, or its step done.
+    """
+    running = exists().where(
+        STEPS.c.job_id == bindparam("job"),
+        STEPS.c.index == bindparam("place"),
+        STEPS.c.status == Status.PROCESSING.value,
+    )
+    return update(JOBS).where(
+        JOBS.c.id == bindparam("job"),
+        JOBS.c.attempt == bindparam("tried"),
+        JOBS.c.status == Status.PROCESSING.value,
+        running,
     )
 
 
-def _touch(session: Session, claim: Claim, **values: Any) -> Job | None:
-    """Update the job of a claim and return it; None when the claim is over: job ended, attempt old, or step done."""
-    running = exists().where(Step.job_id == claim.job_id, Step.index == claim.index, Step.status == Status.PROCESSING)
-    return session.scalar(
-        update(Job)
-        .where(Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status == Status.PROCESSING, running)
-        .values(updated_at=func.now(), **values)
-        .returning(Job)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
+def _fence(claim: Claim) -> dict[str, Any]:
+    return {"job": claim.job_id, "tried": claim.attempt, "place": claim.index}
 
 
-def confirm(session: Session, claim: Claim) -> None:
-    """Raise `StaleAttempt` when the claim is not good any more. Locks nothing: for what cannot be fenced later."""
-    good = exists().where(Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status == Status.PROCESSING)
-    runs = exists().where(Step.job_id == claim.job_id, Step.index == claim.index, Step.status == Status.PROCESSING)
-    if not session.scalar(select(good & runs)):
-        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+def _over(claim: Claim) -> StaleAttempt:
+    return StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
 
 
-def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
+def _claim(session: Session, job: Job, step: Step, steps: Sequence[Step]) -> Claim:
     config, prompts = texts_of(session, job.profile_id, job.profile_version)
+    done = step.status == Status.COMPLETED
     return Claim(
         job_id=job.id,
         root_id=job.root_id,
@@ -148,9 +212,9 @@ def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
         attempt=job.attempt,
         step=step.name,
         index=step.index,
-        tries=step.attempts,
-        done=step.status == Status.COMPLETED,
-        steps=steps,
+        tries=step.attempts + (not done),
+        done=done,
+        steps=len(steps),
         request=job.request,
         profile_id=job.profile_id,
         profile_version=job.profile_version,
@@ -159,18 +223,19 @@ def _claim(session: Session, job: Job, step: Step, steps: int) -> Claim:
         request_id=job.request_id,
         position=job.position,
         created_at=job.created_at,
+        outputs={step.name: step.output for step in steps if step.status == Status.COMPLETED},
     )
 
 
-def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispatch]:
-    """Move the job past the claimed step, or to its end.
+def finish_step(session: Session, claim: Claim, *, progress: int, said: Said = NOTHING) -> list[Dispatch]:
+    """Move the job past the claimed step, or to its end; ``said``: what the step says with its last words.
 
     Raises `StaleAttempt` when the claim is not good any more, and `JobCancelled` when the next step is not wanted.
 
     Called first in the transaction that also writes what the step made (`write_checkpoint`), so that all of it is
     dropped together when the fence does not hold. Returns what to send next.
     """
-    sent: list[Dispatch] = []
+    told = [*_lines(claim, said), _step(claim, Status.COMPLETED, progress=100 if claim.last else progress)]
     if claim.last:
         job, sent = moves.end_job(
             session,
@@ -178,64 +243,76 @@ def finish_step(session: Session, claim: Claim, *, progress: int) -> list[Dispat
             Status.PROCESSING,
             Status.COMPLETED,
             attempt=claim.attempt,
-            first=[_step(claim, Status.COMPLETED, progress=100)],
+            first=told,
             progress=100,
             detail=None,
         )
-    else:
-        job = _touch(session, claim, progress=progress, detail=None, **_unheld(GRACE))
-    if job is None:
-        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
-    if not claim.last:
-        events.tell(session, _step(claim, Status.COMPLETED, progress=progress))
-    if job.cancel_requested_at is not None and not claim.last:
+        if job is None:
+            raise _over(claim)
+        return sent
+    moved = session.execute(_move_on(), {**_fence(claim), "now_at": progress}).one_or_none()
+    if moved is None:
+        raise _over(claim)
+    events.tell(session, *told)
+    if moved.cancel_requested_at is not None:
         raise JobCancelled(f"{claim.job_id} is to be cancelled.")
-    return sent
+    return []
+
+
+@cache
+def _move_on() -> ReturningUpdate[Any]:
+    moved = {"progress": bindparam("now_at"), "detail": None, "updated_at": func.now(), **_unheld(GRACE)}
+    return _fenced().values(moved).returning(JOBS.c.cancel_requested_at)
 
 
 def write_checkpoint(session: Session, claim: Claim, output: Mapping[str, Any]) -> None:
     """Store a step's output and mark the step completed; only in a transaction that `finish_step` has fenced."""
-    session.execute(
-        update(Step)
-        .where(Step.job_id == claim.job_id, Step.index == claim.index)
-        .values(status=Status.COMPLETED, output=dict(output), finished_at=func.now())
-    )
+    session.execute(_complete_step(), {"job": claim.job_id, "place": claim.index, "made": dict(output)})
 
 
-def fail_job(session: Session, claim: Claim, error: moves.Fault) -> list[Dispatch]:
+@cache
+def _complete_step() -> Update:
+    done = {"status": Status.COMPLETED.value, "output": bindparam("made"), "finished_at": func.now()}
+    return update(STEPS).where(STEPS.c.job_id == bindparam("job"), STEPS.c.index == bindparam("place")).values(done)
+
+
+def fail_job(session: Session, claim: Claim, error: moves.Fault, said: Said = NOTHING) -> list[Dispatch]:
     """End the job of a claim with an error; returns what to send next. Nothing happens if the claim is stale."""
-    return _end(session, claim, Status.FAILED, error, _line(claim, "error", error["message"], {"code": error["code"]}))
+    line = Line("error", error["message"], {"code": error["code"]})
+    return _end(session, claim, Status.FAILED, error, Said(lines=[*said.lines, line]))
 
 
-def end_cancelled(session: Session, claim: Claim) -> list[Dispatch]:
+def end_cancelled(session: Session, claim: Claim, said: Said = NOTHING) -> list[Dispatch]:
     """End the job of a claim as cancelled; returns what to send next. Nothing happens if the claim is stale."""
-    return _end(session, claim, Status.CANCELLED, moves.cancelled("Cancelled on request while it ran."))
+    return _end(session, claim, Status.CANCELLED, moves.cancelled("Cancelled on request while it ran."), said)
 
 
-def _end(
-    session: Session, claim: Claim, after: Status, error: moves.Fault, *lines: Mapping[str, Any]
-) -> list[Dispatch]:
-    first = [*lines, _step(claim, after)]
+def _end(session: Session, claim: Claim, after: Status, error: moves.Fault, said: Said) -> list[Dispatch]:
+    first = [*_lines(claim, said), _step(claim, after)]
     return moves.end_job(
         session, claim.job_id, Status.PROCESSING, after, attempt=claim.attempt, error=dict(error), first=first
     )[1]
 
 
-def let_go(session: Session, claim: Claim, *, seconds: float = 0.0, detail: str | None = None) -> list[Dispatch]:
+def let_go(
+    session: Session, claim: Claim, *, seconds: float = 0.0, detail: str | None = None, said: Said = NOTHING
+) -> list[Dispatch]:
     """Give a claimed step back, to be begun again at once or in ``seconds``; returns what to send (later: nothing yet).
 
     Nothing is lost by it: the answers that the step has been given are in the ledger. A stale claim changes nothing.
     """
     wait = timedelta(seconds=seconds)
     values = _unheld(wait) | {"detail": detail, "waiting_until": func.clock_timestamp() + wait if seconds else None}
-    if _touch(session, claim, **values) is None:
+    given = _fenced().values(updated_at=func.now(), **values).returning(JOBS.c.id)
+    if session.scalar(given, _fence(claim)) is None:
         return []
     session.execute(
         update(Step)
         .where(Step.job_id == claim.job_id, Step.index == claim.index, Step.status == Status.PROCESSING)
         .values(status=Status.QUEUED)
     )
-    events.tell(session, _step(claim, Status.QUEUED, detail=detail, wait_seconds=round(seconds, 1)))
+    waits = _step(claim, Status.QUEUED, detail=detail, wait_seconds=round(seconds, 1))
+    events.tell(session, *_lines(claim, said), waits)
     return [] if seconds else moves.mark_dispatched(session, [claim.job_id])
 
 
@@ -244,30 +321,34 @@ def _unheld(wait: timedelta) -> dict[str, Any]:
     return {"lease_owner": None, "lease_expires_at": func.clock_timestamp() + wait, "reserved_usd": 0}
 
 
-def note_progress(session: Session, claim: Claim, progress: int, detail: str | None) -> None:
-    """Show how far a running step is; raises `StaleAttempt` when it is not ours any more. Progress never goes back."""
-    values = {"progress": func.greatest(Job.progress, progress), "detail": detail}
-    job = _touch(session, claim, **values)
+def tell(session: Session, claim: Claim, said: Said) -> None:
+    """Write what a running step says; raises `StaleAttempt` when it is not ours any more. Progress never goes back."""
+    if not said:
+        return
+    shown = {"now_at": said.progress, "now_done": said.detail}
+    job = session.execute(_show(), {**_fence(claim), **shown}).one_or_none()
     if job is None:
-        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
-    data = {"progress": job.progress, "step": claim.step, "detail": detail, "cost_usd": float(job.cost_usd)}
-    events.tell(session, {"job_id": claim.job_id, "kind": Kind.PROGRESS, "data": data})
+        raise _over(claim)
+    told: list[dict[str, Any]] = []
+    if said.detail is not None:
+        data = {"progress": job.progress, "step": claim.step, "detail": said.detail, "cost_usd": float(job.cost_usd)}
+        told.append({"job_id": claim.job_id, "kind": Kind.PROGRESS, "data": data})
+    events.tell(session, *told, *_lines(claim, said))
 
 
-def write_log(
-    session: Session, claim: Claim, level: str, message: str, details: Mapping[str, Any] | None = None
-) -> None:
-    """Add a line to the job's log; raises `StaleAttempt` when the claim is over."""
-    if _touch(session, claim) is None:
-        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
-    events.tell(session, _line(claim, level, message, details or {}))
+@cache
+def _show() -> ReturningUpdate[Any]:
+    shown = {
+        "progress": func.greatest(JOBS.c.progress, bindparam("now_at")),
+        "detail": func.coalesce(bindparam("now_done"), JOBS.c.detail),
+        "updated_at": func.now(),
+    }
+    return _fenced().values(shown).returning(JOBS.c.progress, JOBS.c.cost_usd)
 
 
-def _line(claim: Claim, level: str, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    said = {"level": level, "step": claim.step, "attempt": claim.attempt, "message": message, "details": dict(details)}
-    return events.line(claim.job_id, **said)
-
-
-def step_outputs(session: Session, job_id: str) -> dict[str, dict[str, Any]]:
-    """Return the checkpoints of the job's finished steps, by step name."""
-    return {step.name: step.output for step in list_steps(session, job_id) if step.status == Status.COMPLETED}
+def _lines(claim: Claim, said: Said) -> list[dict[str, Any]]:
+    place = {"step": claim.step, "attempt": claim.attempt}
+    return [
+        events.line(claim.job_id, level=line.level, message=line.message, details=dict(line.details), **place)
+        for line in said.lines
+    ]

@@ -15,10 +15,12 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from models.batches import Batch
+from models.db import table_of
 from models.events import Event, Kind
 from models.jobs import Job
 from models.states import TERMINAL, Status
 
+INSERT = insert(table_of(Event))
 Noun = Literal["job", "batch"]
 Unbegun = tuple[str, int | None, int, Any, Mapping[str, Any]]
 """A job that ended without having begun: id, position, attempt, cost, error."""
@@ -43,13 +45,9 @@ class Told:
 
 
 def tell(session: Session, *events: Mapping[str, Any]) -> None:
-    """Write events in this order: ``{job_id, batch_id, kind, data}`` each. A thousand go in one statement.
-
-    With their nulls spelled out, or each would have a statement of its own whose columns are not those of the last.
-    """
+    """Write events in this order: ``{job_id, batch_id, kind, data}`` each. A thousand go in one statement."""
     if events:
-        rows = [{"job_id": None, "batch_id": None, **event} for event in events]
-        session.execute(insert(Event), rows, execution_options={"render_nulls": True})
+        session.execute(INSERT, [{"job_id": None, "batch_id": None, **event} for event in events])
 
 
 def line(job_id: str, **said: Any) -> dict[str, Any]:

@@ -7,17 +7,21 @@ counters are exact at every commit and two movers cannot deadlock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from models.batches import Batch
+from models.db import table_of
 from models.jobs import Job, Step
 from models.services import deliveries, events
 from models.services.messages import Dispatch
 from models.states import OPEN, TERMINAL, Status, batch_end, may_move
 
+JOBS = table_of(Job)
 Fault = Mapping[str, Any]
 """A job's error: ``{code, message, details}``."""
 
@@ -29,15 +33,22 @@ def cancelled(reason: str) -> Fault:
 
 def lock_batch_of(session: Session, job_id: str) -> Batch | None:
     """Lock the row of the job's batch until the transaction ends; None for a job that stands alone."""
-    batch_id = select(Job.batch_id).where(Job.id == job_id).scalar_subquery()
-    return lock_batch(session, batch_id)
+    return session.scalar(_batch_of(), {"job": job_id})
+
+
+@cache
+def _batch_of() -> Select[Batch]:
+    batch_id = select(Job.batch_id).where(Job.id == bindparam("job")).scalar_subquery()
+    return _locked(batch_id)
 
 
 def lock_batch(session: Session, batch_id: Any) -> Batch | None:
     """Lock a batch's row and read it as it is once the lock is ours."""
-    return session.scalar(
-        select(Batch).where(Batch.id == batch_id).with_for_update().execution_options(populate_existing=True)
-    )
+    return session.scalar(_locked(batch_id))
+
+
+def _locked(batch_id: Any) -> Select[Batch]:
+    return select(Batch).where(Batch.id == batch_id).with_for_update().execution_options(populate_existing=True)
 
 
 def begin_job(session: Session, job_id: str, attempt: int, **values: Any) -> Job | None:
@@ -181,20 +192,29 @@ def take_window(session: Session, batch: Batch) -> list[Dispatch]:
     The batch is locked in an earlier statement: this count then sees what the lock's last holder committed, which
     a count inside the locking statement would not (it reads the snapshot from before the wait).
     """
-    in_flight = session.scalar(
-        select(func.count()).where(Job.batch_id == batch.id, Job.status.in_(OPEN), Job.dispatched_at.is_not(None))
-    )
-    room = batch.max_concurrent - (in_flight or 0)
+    room = batch.max_concurrent - (session.scalar(_in_flight(), {"batch": batch.id}) or 0)
     if room <= 0:
         return []
-    waiting = (
-        select(Job.id)
-        .where(Job.batch_id == batch.id, Job.status == Status.QUEUED, Job.dispatched_at.is_(None))
-        .order_by(Job.position)
-        .limit(room)
-        .with_for_update(skip_locked=True)
-    )
-    return mark_dispatched(session, waiting)
+    return _marked(session, session.execute(_dispatch_waiting(), {"batch": batch.id, "room": room}).all())
+
+
+@cache
+def _in_flight() -> Select[int]:
+    sent = JOBS.c.status.in_(OPEN), JOBS.c.dispatched_at.is_not(None)
+    return select(func.count()).select_from(JOBS).where(JOBS.c.batch_id == bindparam("batch"), *sent)
+
+
+@cache
+def _dispatch_waiting() -> ReturningUpdate[Any]:
+    unsent = JOBS.c.status == Status.QUEUED.value, JOBS.c.dispatched_at.is_(None)
+    waiting = select(JOBS.c.id).where(JOBS.c.batch_id == bindparam("batch"), *unsent).order_by(JOBS.c.position)
+    return _dispatch(waiting.limit(bindparam("room")).with_for_update(skip_locked=True))
+
+
+def _dispatch(jobs: Any) -> ReturningUpdate[Any]:
+    sent = {"dispatched_at": func.clock_timestamp(), "sent": JOBS.c.sent + 1}
+    told = (JOBS.c[name] for name in ("id", "kind", "attempt", "priority", "position", "sent"))
+    return update(JOBS).where(JOBS.c.id.in_(jobs)).values(sent).returning(*told)
 
 
 def mark_dispatched(session: Session, jobs: Any, *, priority: str | None = None) -> list[Dispatch]:
@@ -202,13 +222,10 @@ def mark_dispatched(session: Session, jobs: Any, *, priority: str | None = None)
 
     ``priority`` replaces the jobs' own. Each message begins at the job's first step that is not done.
     """
-    rows = session.execute(
-        update(Job)
-        .where(Job.id.in_(jobs))
-        .values(dispatched_at=func.clock_timestamp(), sent=Job.sent + 1)
-        .returning(Job.id, Job.kind, Job.attempt, Job.priority, Job.position, Job.sent)
-        .execution_options(synchronize_session=False)
-    ).all()
+    return _marked(session, session.execute(_dispatch(jobs)).all(), priority)
+
+
+def _marked(session: Session, rows: Sequence[Any], priority: str | None = None) -> list[Dispatch]:
     starts = first_steps(session, [row.id for row in rows if row.sent > 1])
     return [
         Dispatch(row.id, row.kind, row.attempt, priority or row.priority, starts.get(row.id, 0))

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Select, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -94,13 +95,17 @@ def known_model(session: Session, model: str, server: str | None = None) -> Mode
 
 def known_models(session: Session, models: Sequence[str], server: str | None = None) -> dict[str, ModelFacts]:
     """Return what is known of each of these models; those of which nothing is known are left out."""
-    rows = session.scalars(
-        select(ModelPrice)
-        .where(ModelPrice.model.in_(models), *([] if server is None else [ModelPrice.server == server]))
-        .order_by(ModelPrice.updated_at)
-    )
+    rows = session.scalars(_known(anywhere=server is None), {"models": list(models), "server": server})
     found = {row.model: _facts(row) for row in rows}
     return found | {model: _overruled(model, found.get(model)) for model in models if model in settings.model_prices()}
+
+
+@cache
+def _known(*, anywhere: bool) -> Select[ModelPrice]:
+    query = select(ModelPrice).where(ModelPrice.model.in_(bindparam("models", expanding=True)))
+    return (query if anywhere else query.where(ModelPrice.server == bindparam("server"))).order_by(
+        ModelPrice.updated_at
+    )
 
 
 def list_models(session: Session, server: str, query: str | None = None) -> list[ModelFacts]:

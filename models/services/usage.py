@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, cast, exists, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Date, bindparam, cast, exists, func, select
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
 import settings
 from models.calls import FAULTED, Call
+from models.db import table_of
 from models.errors import QuotaExceeded
 from models.jobs import Job
 from models.states import Status
 from models.usage import DailyUsage
 
+DAYS = table_of(DailyUsage)
 JOBS_LOOKED_AT, CALLS_LOOKED_AT, LEAST_JOBS = 50, 1000, 3  # for how long a job takes, and how much it writes
 
 
@@ -59,19 +62,19 @@ def today() -> ColumnElement[Any]:
     return cast(func.timezone("UTC", func.now()), Date)
 
 
+@cache
+def _count() -> Insert:
+    row = insert(DAYS).values(
+        owner_id=bindparam("owner"), day=today(), requests=1, tokens=bindparam("used"), cost_usd=bindparam("cost")
+    )
+    more = {"requests": 1, "tokens": row.excluded.tokens, "cost_usd": row.excluded.cost_usd}
+    added = {name: DAYS.c[name] + value for name, value in more.items()}
+    return row.on_conflict_do_update(index_elements=[DAYS.c.owner_id, DAYS.c.day], set_=added)
+
+
 def count_call(session: Session, owner_id: str, tokens: int, cost: Decimal) -> None:
     """Count a call to its owner's day."""
-    row = insert(DailyUsage).values(owner_id=owner_id, day=today(), requests=1, tokens=tokens, cost_usd=cost)
-    session.execute(
-        row.on_conflict_do_update(
-            index_elements=[DailyUsage.owner_id, DailyUsage.day],
-            set_={
-                "requests": DailyUsage.requests + 1,
-                "tokens": DailyUsage.tokens + tokens,
-                "cost_usd": DailyUsage.cost_usd + cost,
-            },
-        )
-    )
+    session.execute(_count(), {"owner": owner_id, "used": tokens, "cost": cost})
 
 
 def read_day(session: Session, owner_id: str) -> Day:

@@ -223,7 +223,7 @@ def test_an_edit_outlives_an_export_that_had_begun(client: FlaskClient, database
     with database.transaction() as session:
         character = characters.save_character(session, owner, job.job_id, Card(name="Ada", first_mes="Well?")).id
     claimed = cast(Any, work.claim(job.job_id, "export"))
-    step = Work(claimed, cast(Any, None), {}, lambda _: 100)
+    step = Work(claimed, cast(Any, None), lambda _: 100)
     exported = export.work(step)
     assert client.patch(f"{PATH}/{character}", json={"name": "Eve"}, headers=ANY).status_code == 200
     with database.transaction() as session:
@@ -247,7 +247,7 @@ def test_a_character_that_goes_while_it_is_written_anew_ends_its_job_with_the_re
     claimed = cast(Any, work.claim(job.job_id, "export"))
     assert client.delete(f"{PATH}/{character}?purge=true").status_code == 204
     with pytest.raises(StepFailed, match="was deleted"):
-        export.work(Work(claimed, cast(Any, None), {}, lambda _: 100))
+        export.work(Work(claimed, cast(Any, None), lambda _: 100))
 
 
 # Marks ----------------------------------------------------------------------------------------------------

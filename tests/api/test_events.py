@@ -54,8 +54,8 @@ def run_job(database: Any, job_id: str, *, fails: bool = False) -> None:
                 claims.fail_job(session, claimed, {"code": "LINT_FAILED", "message": "No.", "details": {}})
             return
         with database.transaction() as session:
-            claims.note_progress(session, claimed, 10, "halfway")
-            claims.write_log(session, claimed, "info", f"{name} goes well")
+            line = claims.Line("info", f"{name} goes well")
+            claims.tell(session, claimed, claims.Said(10, "halfway", [line]))
         work.finish(claimed)
 
 

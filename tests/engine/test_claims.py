@@ -61,7 +61,7 @@ def test_a_stale_attempt_writes_nothing(database: Any, owner: str) -> None:
         step = session.get_one(Step, (job.job_id, 0))
         assert (step.status, step.output) == (Status.PROCESSING, {})
         with pytest.raises(StaleAttempt):
-            claims.note_progress(session, old, 90, "late")
+            claims.tell(session, old, claims.Said(90, "late"))
     work.fail(old)
     with database.transaction() as session:
         assert session.get_one(Job, job.job_id).status == Status.PROCESSING
@@ -97,7 +97,7 @@ def test_progress_never_goes_back(database: Any, owner: str) -> None:
     assert claimed is not None
     for progress in (30, 10):
         with database.transaction() as session:
-            claims.note_progress(session, claimed, progress, None)
+            claims.tell(session, claimed, claims.Said(progress, "on its way"))
     with database.transaction() as session:
         assert session.get_one(Job, job.job_id).progress == 30
 

@@ -206,7 +206,7 @@ def test_what_the_ledger_says_of_a_fault_is_enough_to_go_by(asker: Asker, model_
     model_server.script = [CAPPED["reasoning ate it"].say]
     ask(asker, max_tokens=900)
     with db.transaction() as session:
-        (error,) = calls.list_faults(session, asker.claim.job_id, rows()[0].key)
+        _, (error,) = calls.find_tries(session, asker.claim, rows()[0].key)
     assert error["code"] == "OUTPUT_TRUNCATED"
     assert {name: error[name] for name in ("kind", "cap", "reasoning")} == {
         "kind": "Truncated",
@@ -233,7 +233,7 @@ def test_the_forms_that_were_not_taken_are_booked_too(asker: Asker, model_server
 
 def put(asker: Asker, server: ModelServer, *texts: str, **changes: Any) -> Any:
     server.script = [Say(text=text) for text in texts]
-    return Work(asker.claim, asker, {}, lambda _: 0).ask_for(PROMPT, replace(SAMPLING, **changes))
+    return Work(asker.claim, asker, lambda _: 0).ask_for(PROMPT, replace(SAMPLING, **changes))
 
 
 def test_an_answer_of_the_wrong_shape_is_shown_and_then_asked_for_otherwise(
@@ -267,7 +267,7 @@ def test_broken_json_is_mended_and_asked_for_once(asker: Asker, model_server: Mo
 
 def test_with_four_of_ten_calls_failing_every_question_is_answered(asker: Asker, model_server: ModelServer) -> None:
     model_server.chance = mixed(0.4, seed=5)
-    step = Work(asker.claim, asker, {}, lambda _: 0)
+    step = Work(asker.claim, asker, lambda _: 0)
     for index in range(40):
         answer = step.ask_for(PROMPT, replace(SAMPLING, max_tokens=4000, stream=bool(index % 2)), index)
         assert answer.value["name"] == CARD["name"]

@@ -360,7 +360,7 @@ def test_no_limit_is_overrun_by_more_than_one_call_whatever_the_interleaving(
                 threading.Event().wait(seconds / 20)
                 continue
             with database.transaction() as session:
-                claims.note_progress(session, claim, 1, None)
+                claims.tell(session, claim, claims.Said(1, "on its way"))
             written = dice.randint(1, 1000)
             booking(claim, str(Decimal("0.00001") * 100 + Decimal("0.0001") * written), (100, written))
         return "never"

@@ -153,7 +153,7 @@ class Desk:
     def work_of(self, claimed: Claim, provider: Provider | None = None) -> Work:
         """Return what a step of this claim works with."""
         writer = provider or OpenAIProvider(self.server.base_url, "test/model")
-        return Work(claimed, Asker.of(claimed, writer, Heart([])), {}, partial(KINDS[claimed.kind].progress, 1))
+        return Work(claimed, Asker.of(claimed, writer, Heart([])), partial(KINDS[claimed.kind].progress, 1))
 
     def expand(self, card: Card = CARD, source: str = SOURCE, **options: Any) -> Book | None:
         """Write one card's book."""
