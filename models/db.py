@@ -156,9 +156,16 @@ def reading(pool: str = WORK) -> Iterator[Session]:
     Without a transaction around them, which would be two more trips to the server. What they find need not belong to
     one moment.
     """
-    each = engine(pool).execution_options(isolation_level="AUTOCOMMIT")
-    with Session(each, expire_on_commit=False) as session:
-        yield session
+    with engine(pool).connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        # By the driver itself: the option isolation_level has statements of its own, there and back.
+        driver.autocommit = True
+        try:
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
 
 
 # SQLSTATE classes and codes that mean "not now": connection trouble, shutting down or starting up, deadlock or

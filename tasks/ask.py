@@ -93,12 +93,16 @@ class Asker:
 
     def _course(self, session: db.Session, sampling: Sampling, faults: Sequence[dict[str, Any]]) -> Course:
         """Return how to ask, after what this job has tried already; the ledger counts the tries."""
-        models = [sampling.model, *sampling.fallback_models]
+        facts = self.facts_of(session, [sampling.model, *sampling.fallback_models])
+        caps = {one.model: one.output_cap for one in facts if one.output_cap}
+        return Course.of(sampling, caps, [Tried.read(fault) for fault in faults])
+
+    def facts_of(self, session: db.Session, models: Sequence[str]) -> list[ModelFacts]:
+        """Return what is known of these models, as of the first time that this step wanted to know."""
         if unknown := [model for model in models if model not in self.known]:
             found = prices.known_models(session, unknown, self.provider.name)
             self.known.update({model: found.get(model, ModelFacts(model)) for model in unknown})
-        caps = {model: cap for model in models if (cap := self.known[model].output_cap)}
-        return Course.of(sampling, caps, [Tried.read(fault) for fault in faults])
+        return [self.known[model] for model in models]
 
     def _go_on(self, course: Course, fault: Fault, seconds: float) -> Course:
         """Return how to ask next after a fault, once that time has come; raise the fault if it is no use."""

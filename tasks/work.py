@@ -9,7 +9,7 @@ from typing import Any
 from models import db
 from models.characters import Character
 from models.errors import NotFound
-from models.services import characters, prices
+from models.services import characters
 from models.services.claims import Claim
 from providers.base import Completion, Prompt, Provider, Sampling
 from tasks import question
@@ -120,8 +120,8 @@ class Work:
         """How many tokens the model can read, where its server has said so."""
         model = self.option("model") or self.provider.default_model
         with db.reading() as session:
-            known = prices.known_model(session, model, self.provider.name)
-        return known.context_tokens if known else None
+            (facts,) = self.asker.facts_of(session, [model])
+        return facts.context_tokens
 
     def show(self, fraction: float, detail: str) -> None:
         """Show that ``fraction`` (0 to 1) of this step is done, and what comes now."""

@@ -97,13 +97,13 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     Nothing to do: the job is gone, ended, or at another attempt; somebody runs the step right now; an earlier step
     is not done. The job's row is the lock: of two deliveries one gets the claim, and the other changes nothing.
     """
-    index = session.scalar(_index(), {"job": job_id, "name": name})
-    if index is None:
-        return None
-    job = _enter(session, job_id, attempt, begin=index == 0)
+    job = session.scalar(_running(), {"job": job_id, "tried": attempt}) or _begin(session, job_id, attempt, name)
     if job is None:
         return None
     steps = session.scalars(_steps(), {"job": job_id}).all()
+    index = next((step.index for step in steps if step.name == name), None)
+    if index is None:
+        return None
     step = steps[index]
     if step.status != Status.COMPLETED and (
         step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index])
@@ -115,11 +115,6 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
         session.execute(_take_step(), {"job": job_id, "place": index})
         events.tell(session, _step(claim, Status.PROCESSING))
     return claim
-
-
-@cache
-def _index() -> Select[int]:
-    return select(STEPS.c.index).where(STEPS.c.job_id == bindparam("job"), STEPS.c.name == bindparam("name"))
 
 
 @cache
@@ -157,14 +152,11 @@ def _step(claim: Claim, status: Status, **more: Any) -> dict[str, Any]:
     return events.step(claim.job_id, claim.step, status, **place, **more)
 
 
-def _enter(session: Session, job_id: str, attempt: int, *, begin: bool) -> Job | None:
-    """Return the job's row, locked, if it runs at this attempt; with ``begin`` a queued one is begun first."""
-    if begin:
-        began = func.coalesce(Job.started_at, func.now())
-        job = moves.begin_job(session, job_id, attempt, started_at=began)
-        if job is not None:
-            return job
-    return session.scalar(_running(), {"job": job_id, "tried": attempt})
+def _begin(session: Session, job_id: str, attempt: int, name: str) -> Job | None:
+    """Begin a queued job with its first step and return it, locked; None if it is not there to be begun."""
+    if session.scalar(select(STEPS.c.name).where(STEPS.c.job_id == job_id, STEPS.c.index == 0)) != name:
+        return None
+    return moves.begin_job(session, job_id, attempt, started_at=func.coalesce(Job.started_at, func.now()))
 
 
 @cache

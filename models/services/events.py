@@ -20,7 +20,7 @@ from models.events import Event, Kind
 from models.jobs import Job
 from models.states import TERMINAL, Status
 
-INSERT = insert(table_of(Event))
+INSERT = insert(table_of(Event)).inline()  # nobody asks for the ids
 Noun = Literal["job", "batch"]
 Unbegun = tuple[str, int | None, int, Any, Mapping[str, Any]]
 """A job that ended without having begun: id, position, attempt, cost, error."""
