@@ -66,7 +66,7 @@ class Totals:
 @cache
 def _tries() -> Select[Call]:
     asked = Call.key == bindparam("key")
-    answer = (Call.root_id == bindparam("root")) & (Call.status == ANSWERED) & Call.discarded.is_(False)
+    answer = (Call.root_id == bindparam("root")) & (Call.status == ANSWERED) & ~Call.discarded
     fault = (Call.job_id == bindparam("job")) & (Call.status == FAULTED)
     return select(Call).where(asked, answer | fault).order_by(Call.finished_at, Call.id).options(undefer(Call.response))
 
@@ -114,7 +114,7 @@ def discard_answers(session: Session, job: Job) -> Decimal:
     if not keys:
         return Decimal(0)
     line = or_(Call.root_id == job.root_id, *([Call.batch_id == job.batch_id] if job.batch_id else []))
-    answers = (Call.key.in_(keys), Call.status == ANSWERED, Call.discarded.is_(False))
+    answers = (Call.key.in_(keys), Call.status == ANSWERED, ~Call.discarded)
     costs = session.scalars(
         update(Call)
         .where(line, *answers, Call.finished_at <= job.finished_at)

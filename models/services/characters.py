@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from cards.card import Book as CardBook
@@ -129,17 +130,31 @@ def find_character(
     session: Session, owner_id: str, *, character_id: str | None = None, job_id: str | None = None
 ) -> Character:
     """Return a character by its id or by the job that made it, with its card; raises `NotFound`."""
-    # The first step's checkpoint names it: several jobs may have written one character.
-    written = select(Step.output["character_id"].astext).where(Step.job_id == job_id, Step.index == 0).scalar_subquery()
-    by_job = or_(Character.id == written, Character.job_id == job_id)
-    matches = by_job if character_id is None else Character.id == character_id
-    # Populated anew: who has just locked a row by touching it wants it as it is now.
-    query = _whole().where(matches, Character.owner_id == owner_id).execution_options(populate_existing=True)
-    character = session.scalar(query)
+    query = _of_job() if character_id is None else _by_id()
+    character = session.scalar(query, {"character": character_id, "job": job_id, "owner": owner_id})
     if character is None:
         gone = None if character_id else "The character that this job made is not here any more."
         raise NotFound("character", character_id or f"of {job_id}", gone)
     return character
+
+
+@cache
+def _by_id() -> Select[Character]:
+    return _anew().where(Character.id == bindparam("character"))
+
+
+@cache
+def _of_job() -> Select[Character]:
+    # The first step's checkpoint names it: several jobs may have written one character.
+    job: BindParameter[str] = bindparam("job")
+    written = select(Step.output["character_id"].astext).where(Step.job_id == job, Step.index == 0).scalar_subquery()
+    return _anew().where(or_(Character.id == written, Character.job_id == job))
+
+
+def _anew() -> Select[Character]:
+    """Whoever has just locked a row by touching it wants it as it is now."""
+    query = select(Character).options(undefer(Character.card), undefer(Character.wrapper))
+    return query.where(Character.owner_id == bindparam("owner")).execution_options(populate_existing=True)
 
 
 def require_character(session: Session, owner_id: str, character_id: str) -> None:
@@ -147,10 +162,6 @@ def require_character(session: Session, owner_id: str, character_id: str) -> Non
     mine = select(Character.id).where(Character.id == character_id, Character.owner_id == owner_id)
     if session.scalar(mine) is None:
         raise NotFound("character", character_id)
-
-
-def _whole() -> Select[Character]:
-    return select(Character).options(undefer(Character.card), undefer(Character.wrapper))
 
 
 def list_characters(session: Session, owner_id: str, ask: Ask, wanted: CharacterFilter) -> Page:

@@ -156,7 +156,7 @@ def _begin(session: Session, job_id: str, attempt: int, name: str) -> Job | None
     """Begin a queued job with its first step and return it, locked; None if it is not there to be begun."""
     if session.scalar(select(STEPS.c.name).where(STEPS.c.job_id == job_id, STEPS.c.index == 0)) != name:
         return None
-    return moves.begin_job(session, job_id, attempt, started_at=func.coalesce(Job.started_at, func.now()))
+    return moves.begin_job(session, job_id, attempt)
 
 
 @cache
@@ -236,8 +236,6 @@ def finish_step(session: Session, claim: Claim, *, progress: int, said: Said = N
             Status.COMPLETED,
             attempt=claim.attempt,
             first=told,
-            progress=100,
-            detail=None,
         )
         if job is None:
             raise _over(claim)

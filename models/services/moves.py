@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, Update, bindparam, case, func, select, update
+from sqlalchemy.orm import Session, undefer
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from models.batches import Batch
@@ -51,10 +51,18 @@ def _locked(batch_id: Any) -> Select[Batch]:
     return select(Batch).where(Batch.id == batch_id).with_for_update().execution_options(populate_existing=True)
 
 
-def begin_job(session: Session, job_id: str, attempt: int, **values: Any) -> Job | None:
-    """Move a queued job to processing, count it, and return it; None when somebody was first."""
+def begin_job(session: Session, job_id: str, attempt: int) -> Job | None:
+    """Move a queued job to processing, count it, and return it with its request; None when somebody was first."""
     batch = lock_batch_of(session, job_id)
-    return _move(session, batch, job_id, Status.QUEUED, Status.PROCESSING, attempt, values)
+    job = session.scalar(_beginning(), {"job": job_id, "tried": attempt})
+    return _count(session, batch, job, Status.QUEUED)
+
+
+@cache
+def _beginning() -> ReturningUpdate[Job]:
+    began = {"started_at": func.coalesce(Job.started_at, func.now())}
+    query = _moving(Status.QUEUED, Status.PROCESSING).where(Job.attempt == bindparam("tried")).values(began)
+    return query.returning(Job).options(undefer(Job.request)).execution_options(populate_existing=True)
 
 
 def end_job(
@@ -66,22 +74,14 @@ def end_job(
     attempt: int | None = None,
     error: Fault | None = None,
     first: Sequence[Mapping[str, Any]] = (),
-    **values: Any,
 ) -> tuple[Job | None, list[Dispatch]]:
     """End one job and do what follows for its batch. ``first``: events that are told before its end.
 
     Returns the job (None: it was not in ``before`` at ``attempt``, somebody was first) and what to send next.
     """
     batch = lock_batch_of(session, job_id)
-    ended = {
-        "error": error,
-        "finished_at": func.now(),
-        "lease_owner": None,
-        "lease_expires_at": None,
-        "waiting_until": None,
-        "reserved_usd": 0,
-    }
-    job = _move(session, batch, job_id, before, after, attempt, {**ended, **values}, first)
+    ended = session.scalar(_ending(before, after, attempt is not None), {"job": job_id, "tried": attempt, "why": error})
+    job = _count(session, batch, ended, before, first)
     if job is None:
         return None, []
     if after is not Status.COMPLETED:
@@ -93,30 +93,37 @@ def end_job(
     return job, advance_batch(session, batch)
 
 
-def _move(
-    session: Session,
-    batch: Batch | None,
-    job_id: str,
-    before: Status,
-    after: Status,
-    attempt: int | None,
-    values: Mapping[str, Any],
-    first: Sequence[Mapping[str, Any]] = (),
-) -> Job | None:
+@cache
+def _ending(before: Status, after: Status, fenced: bool) -> ReturningUpdate[Job]:
+    ended: dict[str, Any] = {
+        "error": bindparam("why", type_=Job.error.type),
+        "finished_at": func.now(),
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "waiting_until": None,
+        "reserved_usd": 0,
+    }
+    whole = {"progress": 100, "detail": None} if after is Status.COMPLETED else {}
+    query = _moving(before, after).values(ended | whole)
+    query = query.where(Job.attempt == bindparam("tried")) if fenced else query
+    return query.returning(Job).execution_options(populate_existing=True)
+
+
+def _moving(before: Status, after: Status) -> Update:
     if not may_move(before, after):
         raise ValueError(f"{before} -> {after} is no legal move")
-    query = update(Job).where(Job.id == job_id, Job.status == before)
-    if attempt is not None:
-        query = query.where(Job.attempt == attempt)
-    job = session.scalar(
-        query.values(status=after, updated_at=func.now(), **values)
-        .returning(Job)
-        .execution_options(populate_existing=True)
-    )
+    moved = {"status": after.value, "updated_at": func.now()}
+    return update(Job).where(Job.id == bindparam("job"), Job.status == before.value).values(moved)
+
+
+def _count(
+    session: Session, batch: Batch | None, job: Job | None, before: Status, first: Sequence[Mapping[str, Any]] = ()
+) -> Job | None:
+    """Count a job (None: it has not moved) that has moved, and tell of it."""
     if job is None:
         return None
     if batch is not None:
-        count(batch, before, after, 1)
+        count(batch, before, Status(job.status), 1)
         session.flush()
     events.tell(session, *first, *events.status(job, batch))
     return job

@@ -16,7 +16,7 @@ def find_answer(session: Session, batch_id: str, key: str) -> Call | None:
     """Return the first answer that a job of the batch got to the question, or None."""
     return session.scalar(
         select(Call)
-        .where(Call.batch_id == batch_id, Call.key == key, Call.status == ANSWERED, Call.discarded.is_(False))
+        .where(Call.batch_id == batch_id, Call.key == key, Call.status == ANSWERED, ~Call.discarded)
         .order_by(Call.finished_at, Call.id)
         .limit(1)
         .options(undefer(Call.response))
