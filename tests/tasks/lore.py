@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from cards.card import Book, Card
 from models import db
 from models.calls import Call
-from models.services import batches, characters, profiles
+from models.services import batches, characters, claims, profiles
 from models.services.batches import NewBatch
 from models.services.claims import Claim
 from providers.base import Provider
@@ -124,6 +124,7 @@ class Desk:
 
     owner: str
     server: ModelServer
+    works: list[Work] = field(default_factory=list)
 
     def open(self, cards: Sequence[Card], source: str = SOURCE, *, shared: bool = False, **options: Any) -> list[str]:
         """Open a batch of jobs whose cards are written already, with a lorebook still to come; returns their ids."""
@@ -153,15 +154,19 @@ class Desk:
     def work_of(self, claimed: Claim, provider: Provider | None = None) -> Work:
         """Return what a step of this claim works with."""
         writer = provider or OpenAIProvider(self.server.base_url, "test/model")
-        return Work(claimed, Asker.of(claimed, writer, Heart([])), partial(KINDS[claimed.kind].progress, 1))
+        work = Work(claimed, Asker.of(claimed, writer, Heart([])), partial(KINDS[claimed.kind].progress, 1))
+        self.works.append(work)
+        return work
 
     def expand(self, card: Card = CARD, source: str = SOURCE, **options: Any) -> Book | None:
         """Write one card's book."""
         return expand.work(self.begin(self.open([card], source, **options)[0]))
 
     def logs(self) -> list[str]:
-        """All lines of the jobs' logs."""
+        """All lines of the jobs' logs, with the last words of the steps."""
         with db.transaction() as session:
+            for work in self.works:
+                claims.tell(session, work.claim, work.asker.notes.take())
             return jobs.log_lines(session)
 
     def calls(self) -> list[str]:
