@@ -31,7 +31,8 @@ check: .venv/stamp ## ruff, mypy, import directions, YAML; quick
 	$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable}}' \
 		docker-compose.yml docs/kubernetes docs/prometheus
 
-bench: .venv/stamp ## measure: the benchmark tables
+bench: .venv/stamp ## measure us beside something bare, twenty minutes; writes docs/benchmarks.md
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@exec $(BIN)/python -m benchmarks
 
 interop: .venv/stamp ## let other people's card readers and validators judge our cards (needs Node and npm)

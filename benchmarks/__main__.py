@@ -1,65 +1,92 @@
-"""`python -m benchmarks`: run every row, print the table, and write it to docs/benchmarks.md."""
+"""`python -m benchmarks [P1 ... P10] [costs] [scaling]`: measure, show a table, and write the pages.
+
+Without names: all rows and the costs, and the pages are written. With names: only these, and only `--write` writes.
+"""
 
 from __future__ import annotations
 
-import os
-import platform
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.services import services
+from benchmarks import costs, page, scaling, store
+from benchmarks.figures import Result
+from benchmarks.rows import ROWS
+from benchmarks.services import Bed, services
+from benchmarks.sizes import TINY, Sizes
 
-TITLES = ("measure", "ours", "bare", "ratio", "mark")
-PACKAGES = ("celery", "kombu", "redis", "sqlalchemy", "psycopg2-binary", "flask")
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+OTHERS = ("costs", "scaling")
+
+
+def read_arguments(given: Sequence[str] | None = None) -> tuple[argparse.Namespace, Sizes]:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join((*ROWS, *OTHERS))}")
+    parser.add_argument("--write", action="store_true", help="keep the figures and write the pages")
+    parser.add_argument("--tiny", action="store_true", help="only try whether everything works")
+    parser.add_argument("--label", default=page.AFTER, help="costs: what the figures are kept as: before, after")
+    for one in fields(Sizes):
+        kind = type(one.default)
+        told = f"{one.metadata['help']} (default: {one.default})"
+        parser.add_argument(f"--{one.name.replace('_', '-')}", type=kind, help=told)
+    found = parser.parse_args(given)
+    if unknown := [name for name in found.names if name not in (*ROWS, *OTHERS)]:
+        parser.error(f"there is no row {unknown[0]}")
+    found.write = found.write or not (found.names or found.tiny)
+    set_by_hand = {name: value for name in TINY if (value := getattr(found, name)) is not None}
+    return found, Sizes(**((TINY if found.tiny else {}) | set_by_hand))
 
 
 def main() -> None:
-    """Run, show, write."""
+    """Measure, show, keep."""
+    given, sizes = read_arguments()
     console = Console()
-    with services() as running:
-        from benchmarks.rows import ROWS  # noqa: PLC0415 - reads the addresses that `services` sets
-        from migrations import runner  # noqa: PLC0415
-        from models import db  # noqa: PLC0415
-        from models.services import profiles  # noqa: PLC0415
+    console.width = max(console.width, 0 if console.is_terminal else 150)
+    kept = store.read()
+    names = given.names or [*ROWS, "costs"]
+    began = time.monotonic()
+    with (
+        console.status("starting servers") as status,
+        services(sizes, lambda told: console.print(f"  [dim]{told}")) as bed,
+    ):
+        for number, name in enumerate(names, 1):
+            status.update(f"{name} ({number} of {len(names)}), {time.monotonic() - began:.0f} s so far")
+            console.print(f"{name}: {ROWS[name].title if name in ROWS else name}")
+            measure(name, bed, kept, given.label)
+    console.print(shown(kept, [name for name in names if name in ROWS]))
+    console.print(f"took {time.monotonic() - began:.0f} s")
+    if given.write:
+        store.write(kept)
+        page.write(kept, store.DOCS / "benchmarks.md")
+        scaling.write(kept, store.DOCS)
+        console.print("written: docs/benchmarks.json, docs/benchmarks.md, docs/scaling.md")
 
-        runner.upgrade(db.engine())
-        with db.transaction() as session:
-            profiles.seed_builtins(session)
-        cells = []
-        for measure in ROWS:
-            console.print(f"measuring {measure.__name__} ...")
-            cells.append(measure(running).cells())
-        db.engine().dispose()
-    table = Table(*TITLES)
-    for row in cells:
-        table.add_row(*row)
-    console.print(table)
-    PAGE.write_text(page(cells), "utf-8")
+
+def measure(name: str, bed: Bed, kept: dict[str, Any], label: str) -> None:
+    """Measure one row, or one of the others, into what is kept."""
+    if name == "costs":
+        kept["costs"][label] = {"date": store.today(), "loads": costs.measure(bed)}
+    elif name == "scaling":
+        kept["scaling"] = {"date": store.today(), "machine": store.machine(), **scaling.measure(bed)}
+    else:
+        lines = ROWS[name].measure(bed)
+        sizes = page.changed_sizes(bed.sizes)
+        kept["rows"][name] = Result(store.today(), store.machine(), lines, sizes).to_dict()
 
 
-def page(cells: list[list[str]]) -> str:
-    """Return the table as the documentation shows it, with the machine and the versions it was measured on."""
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    lines = [
-        "# Benchmarks",
-        "",
-        "Each row measures us and something bare side by side in one run; the ratio is what counts.",
-        "Written by `make bench`.",
-        "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}.",
-        "",
-        "| " + " | ".join(TITLES) + " |",
-        "|" + "---|" * len(TITLES),
-        *("| " + " | ".join(row) + " |" for row in cells),
-        "",
-    ]
-    return "\n".join(lines)
+def shown(kept: dict[str, Any], names: Sequence[str]) -> Table:
+    """Return the table of these rows."""
+    table = Table(*page.TITLES)
+    for name in names:
+        for row in page.cells(name, Result.of(kept["rows"][name])):
+            table.add_row(*row, end_section=False)
+        table.add_section()
+    return table
 
 
 if __name__ == "__main__":

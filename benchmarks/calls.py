@@ -1,0 +1,74 @@
+"""P2 and P3: hundreds and thousands of model calls in flight, against an aiohttp script that makes as many."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.figures import LEAST, MOST, Line, Mark
+from benchmarks.services import Bed
+
+
+def one_worker(bed: Bed) -> list[Line]:
+    """P2: one generation worker."""
+    return measure(bed, 1, 0.97)
+
+
+def several_workers(bed: Bed) -> list[Line]:
+    """P3: four of them."""
+    return measure(bed, bed.sizes.workers, 0.95)
+
+
+def measure(bed: Bed, workers: int, least: float) -> list[Line]:
+    """Run jobs with default options, a window as wide as all threads, and then the script with as many calls."""
+    flight = workers * bed.sizes.calls
+    ours, bare, peaks, memory = [], [], [], []
+    with bed.product(bed.sizes.calls, workers):
+        for _ in range(bed.sizes.runs):
+            bed.control(bed.sizes.latency)
+            with sampling(bed) as largest:
+                bed.wait(bed.submit(flight * bed.sizes.rounds, flight), 900)
+            calls, seconds, peak = counted(bed)
+            ours.append(calls / seconds)
+            peaks.append(peak)
+            memory.append(max(largest))
+            command = [sys.executable, "-m", "benchmarks.script", bed.model, str(calls), str(flight)]
+            subprocess.run(command, env=bed.env, check=True, capture_output=True)
+            calls, seconds, _ = counted(bed)
+            bare.append(calls / seconds)
+            bed.say(f"{ours[-1]:.1f} and {bare[-1]:.1f} calls/s, {memory[-1]:.0f} MB, {peak} in flight")
+    return [
+        Line(f"calls of {bed.sizes.latency:g} s, {flight} in flight", "/s", ours, bare, Mark("ratio", LEAST, least)),
+        Line("most in flight at one time", "calls", peaks),
+        Line("memory of a generation worker, its peak", "MB", memory, mark=Mark("ours", MOST, 250)),
+    ]
+
+
+def counted(bed: Bed) -> tuple[int, float, int]:
+    """Return calls, seconds from the first question to the last answer, and most in flight, as the server has them."""
+    state = bed.model_state()
+    return state["calls"], state["last"] - state["first"], state["peak"]
+
+
+@contextmanager
+def sampling(bed: Bed) -> Iterator[list[float]]:
+    """Look at the workers' memory while the block runs; gives what was seen, in MB."""
+    seen: list[float] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while True:
+            seen.append(bed.memory("generation"))
+            if over.wait(0.25):
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
