@@ -14,11 +14,11 @@ from typing import Any
 
 import psutil
 
-from benchmarks.services import TWO_CALLS, Bed
+from benchmarks.services import OWN, TWO_CALLS, Bed
 
 WARM = 20  # jobs that are run before: connections, imports, plans
 KINDS = ("web", "generation", "export", "postgres", "redis", "model server")
-LINE = re.compile(r"@(\S+)@ LOG:  statement: (.*)")
+LINE = re.compile(r"@(\S+)@(\S*)@ LOG:  statement: (.*)")
 PING = re.compile(r"SELECT 1;?$|$")
 BEGUN, ENDED = {"BEGIN"}, {"COMMIT", "ROLLBACK"}
 WRITES = {"INSERT", "UPDATE", "DELETE", "COPY"}
@@ -66,7 +66,7 @@ def cost_of(bed: Bed, name: str, options: dict[str, Any]) -> dict[str, Any]:
         },
         "redis_commands": sum(commands.values()),
         "redis_round_trips": reads,
-        "cpu_ms": {kind: (after[kind] - before[kind]) * 1000 / jobs for kind in KINDS},
+        "cpu_ms": {kind: round((after[kind] - before[kind]) * 1000 / jobs, 2) for kind in KINDS},
     }
     told = f"{found['statements']:.0f} statements, {found['redis_commands']:.0f} commands"
     bed.say(f"{name}: {told}, {sum(found['cpu_ms'].values()):.0f} ms")
@@ -91,7 +91,7 @@ def statements(bed: Bed) -> Iterator[list[str]]:
     """Have PostgreSQL log each statement while the block runs; gives the lines, once it is over."""
     log = bed.folder / "logs" / "postgres.log"
     lines: list[str] = []
-    set_logging(bed, "all", "@%c@ ")
+    set_logging(bed, "all", "@%c@%a@ ")
     start = log.stat().st_size
     yield lines
     with log.open("rb") as file:
@@ -119,9 +119,9 @@ def count_statements(lines: Iterable[str], jobs: int) -> dict[str, Any]:
                 last[-1] += line
             continue
         found = LINE.match(line)
-        last = sessions[found[1]] if found else None
+        last = sessions[found[1]] if found and found[2] != OWN else None
         if found and last is not None:
-            last.append(found[2])
+            last.append(found[3])
     kinds: Counter[str] = Counter()
     ways: Counter[str] = Counter()
     for said in sessions.values():

@@ -33,6 +33,7 @@ KEPT = ("owners", "api_keys", "profiles", "profile_versions", "alembic_version")
 FOREIGN = ("OPENROUTER_", "LLM_", "RATE_LIMIT_", "DAILY_", "MODEL_PRICES", "WEB_", "WEBHOOK_", "CORS_")
 BATCHES, JOBS = "/api/v2/batch-generations", "/api/v2/jobs"
 JSON = {"Content-Type": "application/json"}
+OWN = "bench"  # what our own connections to PostgreSQL are called
 MOST_WINDOW = 1000  # jobs of one batch that may be in work at one time
 GENERATION, EXPORT = "webhooks,lorebook,generation", "upkeep,export"
 # One call for the card and one for its lorebook: all at one go, and one entry, whose subject the source names.
@@ -123,11 +124,16 @@ class Bed:
 
     # --- looking ---
 
+    def connect(self) -> Any:
+        """Return a connection to the database that is told apart from those of the product."""
+        connection = psycopg2.connect(self.postgres.url, application_name=OWN)
+        connection.autocommit = True
+        return connection
+
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the database."""
-        connection = psycopg2.connect(self.postgres.url, application_name="bench")
+        connection = self.connect()
         try:
-            connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(sql, values or None)
                 return cursor.fetchall() if cursor.description else []
@@ -186,8 +192,7 @@ class Bed:
     def wait(self, batch_ids: list[str], seconds: float = 600.0, column: str = "completed") -> None:
         """Wait until all items of the batches are completed; raises `AssertionError`, with what they failed by."""
         sql = f"SELECT bool_and({column} = total), sum(failed + cancelled) FROM batches WHERE id = ANY(%s)"
-        connection = psycopg2.connect(self.postgres.url)
-        connection.autocommit = True
+        connection = self.connect()
         until = time.monotonic() + seconds
         try:
             with connection.cursor() as cursor:

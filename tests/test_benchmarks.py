@@ -128,19 +128,21 @@ def test_the_machine_is_told_without_its_name() -> None:
 
 
 LOG = """\
-@1.a@ LOG:  statement: BEGIN
-@2.b@ LOG:  statement: SELECT 1
-@1.a@ LOG:  statement: SELECT jobs.id
+@1.a@cardforge@ LOG:  statement: BEGIN
+@2.b@cardforge@ LOG:  statement: SELECT 1
+@1.a@cardforge@ LOG:  statement: SELECT jobs.id
 \tFROM jobs
 \tWHERE jobs.id = 'j' FOR UPDATE
-@2.b@ LOG:  statement: BEGIN
-@2.b@ LOG:  statement: SELECT 2
-@1.a@ LOG:  statement: COMMIT
-@2.b@ LOG:  checkpoint starting
-@2.b@ LOG:  statement: COMMIT
-@2.b@ LOG:  statement: BEGIN
-@2.b@ LOG:  statement: INSERT INTO calls VALUES (1)
-@2.b@ LOG:  statement: COMMIT
+@2.b@cardforge@ LOG:  statement: BEGIN
+@2.b@cardforge@ LOG:  statement: SELECT 2
+@1.a@cardforge@ LOG:  statement: COMMIT
+@2.b@cardforge@ LOG:  checkpoint starting
+@3.c@bench@ LOG:  statement: SELECT 3
+\t+ 4
+@2.b@cardforge@ LOG:  statement: COMMIT
+@2.b@cardforge@ LOG:  statement: BEGIN
+@2.b@cardforge@ LOG:  statement: INSERT INTO calls VALUES (1)
+@2.b@cardforge@ LOG:  statement: COMMIT
 """
 
 
