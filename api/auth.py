@@ -11,8 +11,8 @@ import logs
 from api import traits
 from models import db
 from models.errors import DomainError, Forbidden, Unauthenticated
-from models.owners import ApiKey
 from models.services import keys
+from models.services.keys import Caller
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -53,12 +53,12 @@ def authenticate() -> None:
     nowhere = request.endpoint is None and not request.path.startswith("/api/")
     if request.endpoint in OPEN_ENDPOINTS or nowhere or request.method == "OPTIONS":
         return
-    key = find_key()
-    if key is None:
+    caller = find_caller()
+    if caller is None:
         g.refusal = Unauthenticated("This API key is unknown, expired or revoked: ask an admin for another.")
         return
-    g.owner_id, g.key_id, g.scopes = key.owner_id, key.id, frozenset(key.scopes)
-    logs.bind(key_id=key.id)
+    g.owner_id, g.key_id, g.scopes = caller.owner_id, caller.key_id, caller.scopes
+    logs.bind(key_id=caller.key_id)
 
 
 def authorize() -> None:
@@ -76,13 +76,16 @@ def authorize() -> None:
         )
 
 
-def find_key() -> ApiKey | None:
-    """Return the key that came with the request, if it is good."""
+def find_caller() -> Caller | None:
+    """Return whose key came with the request, if it is good, and note its use."""
     secret = read_secret()
     if not secret:
         raise Unauthenticated("No API key: send it as 'Authorization: Bearer cf_...' or 'X-API-Key: cf_...'.")
-    with db.transaction() as session:
-        return keys.find_key(session, secret)
+    caller = keys.find_caller(secret)
+    if caller is not None and caller.is_due:
+        with db.transaction() as session:
+            keys.note_use(session, caller.key_id)
+    return caller
 
 
 def read_secret() -> str:

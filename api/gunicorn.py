@@ -57,6 +57,7 @@ control_socket_disable = True
 
 # The app writes its own line for each request, with the request id; the server's lines take the same shape.
 accesslog = None
+logger_class = "api.worker.QuietLogger"
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g
+from flask import g, jsonify
 
 from api import intake, links
 from api.clearing import clear
@@ -17,11 +17,12 @@ from api.results import find_made, show_made
 from api.standing import show_job, show_row, show_statistics
 from models import db
 from models.jobs import Job
-from models.services import again, artifacts, calls, jobs, stops, sums
+from models.services import again, artifacts, jobs, stops, sums
 from models.services.clearing import Ended
 from models.services.dossier import made_by, open_dossier
 from models.services.listing import JobFilter, list_jobs
 from models.services.moves import Dispatch
+from models.services.standing import read_standing
 from schemas.export import ExportQuery, ExportSchema
 from schemas.jobs import (
     AcceptedJobSchema,
@@ -83,13 +84,7 @@ def clear_completed(query: dict[str, Any]) -> Any:
 @blueprint.response(200, JobSchema)
 def read(job_id: str) -> Any:
     """See where a job stands."""
-    with db.transaction() as session:
-        job = jobs.find_job(session, g.owner_id, job_id)
-        steps = jobs.list_steps(session, job_id)
-        totals = calls.job_totals(session, job_id)
-        formats = [file.format for file in artifacts.list_files(session, job_id)]
-        made = made_by(session, [job]).get(job_id)
-    return show_job(job, steps, totals, formats, made)
+    return jsonify(show_job(read_standing(g.owner_id, job_id)))
 
 
 @blueprint.get("/<job_id>/result")

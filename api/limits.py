@@ -7,15 +7,16 @@ address, apart from everybody else: whoever guesses holds up nobody but himself.
 from __future__ import annotations
 
 import math
-import time
+from dataclasses import dataclass
+from functools import cache
 
 from flask import Flask, Response, current_app, g, request
-from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 
 import settings
 from api import errors, traits
+from api.windows import Count, Windows
 
-WAIT = 0.25  # seconds for Redis: it is next door or away, and every request waits
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 REMEDY = {
     "create": "Wait, or put more into one request: a batch holds up to 10,000 items.",
     "edit": "Wait, and then go on.",
@@ -24,22 +25,35 @@ REMEDY = {
 }
 
 
+@dataclass(frozen=True)
+class Limit:
+    """So many requests in a time."""
+
+    most: int
+    unit: str
+
+    @property
+    def seconds(self) -> int:
+        """How long a window is."""
+        return SECONDS[self.unit]
+
+
 def register(app: Flask) -> None:
     """Count every request, after `auth.register` has found out whose it is."""
-    limiter = Limiter(
-        kind_and_caller,
-        application_limits=[ApplicationLimit(allowed)],
-        strategy="fixed-window",
-        storage_uri=settings.load().redis_url,
-        storage_options={"socket_timeout": WAIT, "socket_connect_timeout": WAIT, "retry": None},  # type: ignore[dict-item]
-        in_memory_fallback_enabled=True,
-        request_identifier=lambda: "api",  # one count for all routes, those that do not exist included
-        key_prefix="cardforge",
-    )
-    limiter.init_app(app)
-    app.extensions["cardforge-limiter"] = limiter
-    app.register_error_handler(RateLimitExceeded, refuse)
+    app.extensions["windows"] = Windows(settings.load().redis_url, "cardforge:limits:")
+    app.before_request(count)
     app.after_request(tell)
+
+
+def count() -> Response | None:
+    """Count a request, and answer 429 when it is one too many."""
+    g.pop("counted", None)  # nothing of a request before, should one have the same context
+    if (what := kind()) is None or (limit := limit_of(getattr(settings.rate_limits(), what))) is None:
+        return None
+    who = request.remote_addr if what == "guess" else g.key_id
+    found: Count = current_app.extensions["windows"].count(f"{what}:{who}:{limit.unit}", limit.seconds)
+    g.counted = limit, found
+    return refuse(what, limit, found) if found.number > limit.most else None
 
 
 def kind() -> str | None:
@@ -51,29 +65,23 @@ def kind() -> str | None:
     return traits.of(request.endpoint).kind(request.method)
 
 
-def allowed() -> str:
-    """Return the limit of this request, empty where there is none."""
-    counted = kind()
-    return (counted and getattr(settings.rate_limits(), counted)) or ""
+@cache
+def limit_of(text: str | None) -> Limit | None:
+    """Return the limit that a setting has in words ("60/minute"); None where it is off."""
+    if text is None:
+        return None
+    most, _, unit = text.partition("/")
+    return Limit(int(most), unit.strip())
 
 
-def kind_and_caller() -> str:
-    """Return whose count this is."""
-    counted = kind()
-    return f"{counted}:{request.remote_addr if counted == 'guess' else g.key_id}"
-
-
-def refuse(_: RateLimitExceeded) -> Response:
+def refuse(what: str, limit: Limit, found: Count) -> Response:
     """Answer 429, with what to do."""
-    counted = kind() or "read"
-    seconds, limit = 1, ""
-    if current := current_app.extensions["cardforge-limiter"].current_limit:
-        seconds, limit = left(current.reset_at), str(current.limit)
+    seconds = left(found)
     response = errors.answer(
         429,
         "RATE_LIMITED",
-        f"Too many requests of this kind with this key. {REMEDY[counted]}" if counted != "guess" else REMEDY[counted],
-        {"kind": counted, "limit": limit, "retry_after": seconds},
+        REMEDY[what] if what == "guess" else f"Too many requests of this kind with this key. {REMEDY[what]}",
+        {"kind": what, "limit": f"{limit.most} per 1 {limit.unit}", "retry_after": seconds},
     )
     response.headers["Retry-After"] = str(seconds)
     return response
@@ -81,16 +89,15 @@ def refuse(_: RateLimitExceeded) -> Response:
 
 def tell(response: Response) -> Response:
     """Put the count on the answer, by the names of the IETF's draft: ``RateLimit-Reset`` is seconds from now."""
-    current = current_app.extensions["cardforge-limiter"].current_limit
-    if current is not None:
-        seconds = current.limit.get_expiry()
-        response.headers["RateLimit-Limit"] = str(current.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(current.remaining)
-        response.headers["RateLimit-Reset"] = str(left(current.reset_at))
-        response.headers["RateLimit-Policy"] = f"{current.limit.amount};w={seconds}"
+    if "counted" in g:
+        limit, found = g.counted
+        response.headers["RateLimit-Limit"] = str(limit.most)
+        response.headers["RateLimit-Remaining"] = str(max(0, limit.most - found.number))
+        response.headers["RateLimit-Reset"] = str(left(found))
+        response.headers["RateLimit-Policy"] = f"{limit.most};w={limit.seconds}"
     return response
 
 
-def left(moment: float) -> int:
-    """Return the whole seconds until a moment, at least one."""
-    return max(1, math.ceil(moment - time.time()))
+def left(found: Count) -> int:
+    """Return the whole seconds until a window ends, at least one."""
+    return max(1, math.ceil(found.left))

@@ -44,7 +44,9 @@ def begin() -> None:
 
 def check_address() -> None:
     """Refuse what no path and no query has use for: a NUL (nor has PostgreSQL), and parameters that nobody reads."""
-    said = [request.path, *request.args, *(value for values in request.args.listvalues() for value in values)]
+    said = [request.path]
+    if request.query_string:
+        said += [*request.args, *(value for values in request.args.listvalues() for value in values)]
     if any("\x00" in text for text in said):
         raise Invalid("The address holds a NUL character.", details={"url": ["Take %00 out."]})
     if request.args and request.endpoint and "key_id" in g and "query" not in traits.of(request.endpoint).arguments:

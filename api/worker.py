@@ -11,6 +11,7 @@ import time
 import uuid
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
@@ -74,6 +75,13 @@ class PacedReader(SocketUnreader):
             self.sock.settimeout(None)
         self.until += len(data) / BYTES_A_SECOND
         return data
+
+
+class QuietLogger(Logger):
+    """The server's log, without its lines of requests: the app writes its own."""
+
+    def access(self, *_: Any) -> None:
+        """Write nothing. With `logconfig_dict` set, each line would be made before it is found that nobody wants it."""
 
 
 class Worker(gthread.ThreadWorker):

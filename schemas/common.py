@@ -69,9 +69,14 @@ class Moment(fields.AwareDateTime):
             raise ValidationError("Lies before the year 1 or after 9999.") from error
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return (
-            None if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        )
+        return show_moment(value)
+
+
+def show_moment(value: datetime | None) -> str | None:
+    """Return a point in time as answers have it."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class YesNo(fields.Boolean):

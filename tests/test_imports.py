@@ -29,7 +29,6 @@ ALLOWED = {
 HOMES = {
     "flask": {"api"},
     "flask_smorest": {"api"},
-    "flask_limiter": {"api"},
     "webargs": {"api"},
     "werkzeug": {"api"},
     "gunicorn": {"api"},
@@ -48,7 +47,7 @@ HOMES = {
     "dotenv": {"cli/config.py"},
     "rich": {"cli"},
     "prometheus_client": {"api"},
-    "redis": {"tasks", "api/health.py", "cli"},
+    "redis": {"tasks", "api/health.py", "api/windows.py", "cli"},
 }
 OURS = {name.removesuffix(".py") for name in ALLOWED}
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
+from models import db
 from models.errors import Forbidden, NotFound, WrongState
 from models.ids import new_id
 from models.owners import ApiKey, Owner
@@ -104,22 +117,36 @@ def is_usable() -> ColumnElement[bool]:
     return ApiKey.revoked_at.is_(None) & lasts
 
 
-def find_key(session: Session, secret: str) -> ApiKey | None:
-    """Return the key whose secret this is, if it may be used now, and note its use."""
-    found = digest(secret)
+@dataclass(frozen=True)
+class Caller:
+    """Whoever asks: the key, its owner and what it may do."""
+
+    key_id: str
+    owner_id: str
+    scopes: frozenset[str]
+    is_due: bool  # to have its use noted
+
+
+@cache
+def _by_secret() -> Select[Any]:
+    found: BindParameter[bytes] = bindparam("digest", type_=LargeBinary)
     old = (ApiKey.old_digest == found) & (ApiKey.old_until > func.now())
-    key = session.scalar(select(ApiKey).where((ApiKey.digest == found) | old, is_usable()))
-    if key is not None:
-        session.execute(
-            update(ApiKey)
-            .where(
-                ApiKey.id == key.id,
-                func.coalesce(ApiKey.last_used_at, "-infinity") < func.now() - LAST_USED_STEP,
-            )
-            .values(last_used_at=func.now())
-            .execution_options(synchronize_session=False)
-        )
-    return key
+    due = func.coalesce(ApiKey.last_used_at, "-infinity") < func.now() - LAST_USED_STEP
+    wanted: tuple[Any, ...] = (ApiKey.id, ApiKey.owner_id, ApiKey.scopes, due)
+    return select(*wanted).where((ApiKey.digest == found) | old, is_usable())
+
+
+def find_caller(secret: str) -> Caller | None:
+    """Return whose secret this is, if it may be used now."""
+    row = db.ask(_by_secret(), digest=digest(secret))
+    return Caller(row[0], row[1], frozenset(row[2]), row[3]) if row else None
+
+
+def note_use(session: Session, key_id: str) -> None:
+    """Note that a key is used now; of several that do so at once, one does."""
+    due = func.coalesce(ApiKey.last_used_at, "-infinity") < func.now() - LAST_USED_STEP
+    used = update(ApiKey).where(ApiKey.id == key_id, due).values(last_used_at=func.now())
+    session.execute(used.execution_options(synchronize_session=False))
 
 
 def see_key(session: Session, owner_id: str, key_id: str) -> ApiKey:

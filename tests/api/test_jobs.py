@@ -19,8 +19,10 @@ from models.batches import Batch, Item
 from models.calls import Call
 from models.characters import Character
 from models.jobs import Job
-from models.services import clearing, workers
+from models.services import calls, clearing, workers
 from models.services.clearing import Ended
+from schemas.common import FaultSchema
+from schemas.jobs import JobSchema, LinksSchema, ModelUsageSchema, StepSchema
 from tests.api.made import BATCHES, make_batch
 from tests.engine import jobs as work
 from tests.model_server import ModelServer
@@ -59,6 +61,24 @@ def test_a_job_says_where_to_go_from_it(client: FlaskClient, written: str) -> No
     assert job["cost_usd"] > 0
     accepted = client.post("/api/v2/generation/generate", json={"source_material": "Ondine keeps the lamp."}).json
     assert accepted["events_url"] == f"{accepted['status_url']}/events"
+
+
+def test_a_job_is_written_out_as_its_schema_says(client: FlaskClient, written: str, database: Any, owner: str) -> None:
+    job = client.get(written).json
+    assert list(job) == list(JobSchema().fields)
+    assert [list(step) for step in job["steps"]] == [list(StepSchema().fields)] * len(work.STEPS)
+    assert list(job["links"]) == list(LinksSchema().fields)
+    assert list(job["links"]["downloads"]) == ["json", "v2"]
+    with database.transaction() as session:
+        totals = calls.job_totals(session, job["job_id"])
+    assert job["tokens"] == {"test/model": ModelUsageSchema().dump(totals.by_model["test/model"])}
+    assert job["wasted_usd"] == float(totals.wasted_usd)
+    claimed = work.claim(work.open_job(owner).job_id)
+    assert claimed is not None
+    work.fail(claimed)
+    failed = client.get(f"{JOBS}/{claimed.job_id}").json
+    assert list(failed["error"]) == list(FaultSchema().fields)
+    assert (failed["character_id"], failed["links"]["result"]) == (None, None)
 
 
 def test_an_export_has_everything_and_debug_more(client: FlaskClient, written: str) -> None:

@@ -9,13 +9,17 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
 import settings
+from cli.embedded import start_redis
 from tests.engine import processes
 
 GENERATE, JOBS = "/api/v2/generation/generate", "/api/v2/jobs"
@@ -89,15 +93,66 @@ def test_without_redis_requests_go_on_quickly_and_limits_hold_in_each_process(
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("RATE_LIMIT_READ", "3/minute")
     client = create_app().test_client()
-    logging.getLogger("flask-limiter").addHandler(caplog.handler)
+    logging.getLogger("api.windows").addHandler(caplog.handler)
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
     began = time.monotonic()
     answers = [client.get(JOBS) for _ in range(4)]
-    logging.getLogger("flask-limiter").removeHandler(caplog.handler)
+    logging.getLogger("api.windows").removeHandler(caplog.handler)
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert time.monotonic() - began < 2
     assert answers[0].headers["RateLimit-Remaining"] == "2"
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
+
+
+def test_a_window_is_counted_to_its_end_whatever_happens_to_redis(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from api.windows import Windows
+
+    with TemporaryDirectory(prefix="cf-", dir="/tmp") as folder:
+        server = start_redis(Path(folder))
+        try:
+            windows, again = (Windows(server.url, "test:") for _ in range(2))
+            assert [windows.count("a", 60).number, again.count("a", 60).number, windows.count("b", 60).number] == [
+                1,
+                2,
+                1,
+            ]
+            assert 59 < windows.count("a", 60).left <= 60
+            asked = redis.Redis.from_url(server.url)
+            asked.script_flush()
+            asked.persist("test:a")
+            assert windows.count("a", 60).number == 4
+            assert 59 < windows.count("a", 60).left <= 60, "a count without an end gets one"
+            asked.close()
+            server.kill()
+            assert [windows.count("a", 60).number for _ in range(2)] == [1, 2]
+            server.restart()
+            assert windows.count("a", 60).number == 3, "nobody asks again so soon"
+            monkeypatch.setattr("api.windows.AWAY_SECONDS", 0.0)
+            windows._away_until = 0.0
+            assert windows.count("c", 60).number == 1
+            assert again.count("c", 60).number == 2
+        finally:
+            server.stop()
+
+
+def test_counts_of_a_process_begin_anew_and_take_no_room_for_ever(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from api.windows import Count, Here
+
+    now = 100.0
+    here = Here(lambda: now)
+    assert [here.count("a", 60) for _ in range(2)] == [Count(1, 60), Count(2, 60)]
+    now = 159.0
+    assert here.count("a", 60) == Count(3, 1)
+    now = 160.0
+    assert here.count("a", 60) == Count(1, 60)
+    monkeypatch.setattr("api.windows.MOST_KEPT", 1)
+    now = 300.0
+    here.count("b", 60)
+    assert list(here._windows) == ["b"]
 
 
 # --- over a socket, with the real server ---
