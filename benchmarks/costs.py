@@ -19,6 +19,9 @@ from benchmarks.services import OWN, TWO_CALLS, Bed
 WARM = 20  # jobs that are run before: connections, imports, plans
 KINDS = ("web", "generation", "export", "postgres", "redis", "model server")
 LINE = re.compile(r"@(\S+)@(\S*)@ LOG:  statement: (.*)")
+LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b")
+BATCH = re.compile(r"\bUPDATE batches\b|\bFROM batches\b")
+OPEN = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> %s"
 PING = re.compile(r"SELECT 1;?$|$")
 BEGUN, ENDED = {"BEGIN"}, {"COMMIT", "ROLLBACK"}
 WRITES = {"INSERT", "UPDATE", "DELETE", "COPY"}
@@ -56,10 +59,12 @@ def cost_of(bed: Bed, name: str, options: dict[str, Any]) -> dict[str, Any]:
         }
         reads = float(broker.info("stats").get("total_reads_processed", 0)) / jobs
         calls = bed.model_state()["calls"] / jobs
+        connections = {"redis": broker.info("clients")["connected_clients"], "postgres": bed.one(OPEN, OWN)}
     found = {
         "jobs": jobs,
         "calls": calls,
         **count_statements(logged, jobs),
+        "connections": connections,
         "wal_kib": written / jobs,
         "redis": {
             key: round(value, 2) for key, value in sorted(commands.items(), key=lambda one: -one[1]) if value >= 0.1
@@ -131,6 +136,7 @@ def count_statements(lines: Iterable[str], jobs: int) -> dict[str, Any]:
         "statements": sum(kinds.values()) / jobs,
         "sql": {kind: round(count / jobs, 2) for kind, count in kinds.most_common() if count / jobs >= 0.1},
         "writing_commits": ways["writing"] / jobs,
+        "batch_locks": ways["batch"] / jobs,
         "read_only": ways["reading"] / jobs,
         "pings": kinds["ping"] / jobs,
     }
@@ -142,7 +148,10 @@ def first_word(statement: str) -> str:
 
 
 def transactions(said: Iterable[str]) -> Iterator[str]:
-    """Yield "writing" or "reading" for each transaction of a session; a ping by itself is neither."""
+    """Yield "writing" or "reading" for each transaction of a session, and "batch" if it takes a batch's row.
+
+    A ping by itself is neither.
+    """
     inside: list[str] | None = None
     for one in said:
         word = first_word(one)
@@ -150,19 +159,25 @@ def transactions(said: Iterable[str]) -> Iterator[str]:
             inside = []
         elif word in ENDED:
             if inside and not all(PING.match(one) for one in inside):
-                yield way_of(inside)
+                yield from ways_of(inside)
             inside = None
         elif inside is not None:
             inside.append(one)
         elif not PING.match(one):
-            yield way_of([one])
+            yield from ways_of([one])
 
 
-def way_of(said: Iterable[str]) -> str:
-    """Return whether a transaction writes; taking a row's lock is writing too, since it is in the WAL."""
-    for one in said:
-        if first_word(one) in WRITES or " FOR UPDATE" in one or " FOR SHARE" in one:
-            return "writing"
-        if first_word(one) == "WITH" and re.search(r"\b(INSERT|UPDATE|DELETE)\b", one):
-            return "writing"
-    return "reading"
+def ways_of(said: Iterable[str]) -> Iterator[str]:
+    """Yield what a transaction does; taking a row's lock is writing too, since it is in the WAL."""
+    writing = [one for one in said if is_write(one)]
+    yield "writing" if writing else "reading"
+    if any(BATCH.search(one) for one in writing):
+        yield "batch"
+
+
+def is_write(statement: str) -> bool:
+    """Say whether a statement writes or locks."""
+    word = first_word(statement)
+    if word == "WITH":
+        return re.search(r"\b(INSERT|UPDATE|DELETE)\b", statement) is not None
+    return word in WRITES or LOCKS.search(statement) is not None

@@ -76,7 +76,9 @@ def spread(values: Sequence[float], digits: int | None = None) -> str:
 
 
 def short(value: float) -> str:
-    """Return a number with about three digits that tell something."""
+    """Return a number with about three digits that tell something; a count as it is."""
+    if isinstance(value, int):
+        return f"{value:,}"
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))

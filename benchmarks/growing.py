@@ -53,9 +53,10 @@ def look(bed: Bed, first: int, jobs: int) -> dict[str, list[float]]:
     """Fill the tables up to so many jobs and return what is seen in each run."""
     bed.query(ENDED, first - first // WAITING, jobs - jobs // WAITING)
     seen: dict[str, list[float]] = {what: [] for what in UNITS}
-    with bed.web():
+    with bed.web():  # a process of its own: what accepting takes (P4) is not what growth takes
         waiting = (jobs - first + 1) // WAITING
         ids = bed.submit(waiting, 1, TWO_CALLS)
+    with bed.web():
         # It waits all the while: its one message is dropped, and upkeep takes it for one that was sent just now.
         bed.broker().flushall()
         bed.query(

@@ -20,6 +20,7 @@ COSTS = (
     ("SQL statements", "statements"),
     ("of which pings of the pool", "pings"),
     ("commits of transactions that write", "writing_commits"),
+    ("of which take the batch's row, one after the other", "batch_locks"),
     ("transactions that only read", "read_only"),
     ("write-ahead log, KiB", "wal_kib"),
     ("Redis commands", "redis_commands"),

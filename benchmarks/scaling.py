@@ -33,6 +33,7 @@ POOL = 21  # connections that a generation worker opens at most (models/db.py: 1
 EXPORT_POOL = 2  # of an export process, in practice: it works on one job
 WEB_CONNECTIONS = 2 * 20  # one web server
 MOST_CONNECTIONS = 200  # as the embedded server and docs/operations.md have it
+MOST_CLIENTS = 10_000  # of Redis, as it is by default
 LARGE_CORES = 32  # of a large database server
 BOUNCER = "PgBouncer, transaction pooling (docs/operations.md)"
 LARGER = "a server of its own, with more cores"
@@ -145,6 +146,7 @@ def limits(load: Load, kept: Mapping[str, Any]) -> list[tuple[str, float, str]]:
         (f"CPU of PostgreSQL on {here} cores", load.suffice(1000 * here, cpu["postgres"]), LARGER),
         (f"CPU of PostgreSQL on {LARGE_CORES} cores", load.suffice(1000 * LARGE_CORES, cpu["postgres"]), ANOTHER),
         ("CPU of Redis, which uses one core", load.suffice(1000, cpu["redis"]), ANOTHER),
+        (f"connections to Redis, {MOST_CLIENTS:,}", MOST_CLIENTS / load.cost["connections"]["redis"], "`maxclients`"),
     ]
     if commits := kept["scaling"].get("commits", {}).get(str(COMMITTERS[-1])):
         told = f"commits of PostgreSQL, {commits:,.0f}/s here from {COMMITTERS[-1]} connections"
@@ -173,6 +175,8 @@ def page(kept: Mapping[str, Any]) -> str:
             *heading("Ten, a hundred, a thousand workers"),
             *table(("", *(f"{count:,} workers" for count in WORKERS)), demands(load)),
             *told_of(first),
+            *heading("One batch"),
+            *one_batch(load, kept["scaling"]),
         ]
     )
 
@@ -205,7 +209,10 @@ def worker_of(load: Load, label: str, date: str) -> list[str]:
     bound, means = (
         ("waiting for the model", "Slower answers ask for less of everything below, in proportion.")
         if load.by_model <= load.by_cpu
-        else ("its interpreter, one core", "More threads are of no use to it, and more workers than cores are none.")
+        else (
+            "its interpreter, one core",
+            "More threads are of no use; more workers are, each with its own core.",
+        )
     )
     return [
         *paragraph(
@@ -263,8 +270,20 @@ def told_of(first: Sequence[tuple[str, float, str]]) -> list[str]:
     for count in WORKERS:
         full = [what for what, workers, _ in first if workers < count]
         said = "nothing of it is full" if not full else f"full by then, in this order: {'; '.join(full)}"
-        lines.append(f"- **{count:,} workers**: {said}.")
-    return [*lines, "", "Connections in use are reckoned as two for each core that PostgreSQL is busy on.", ""]
+        lines += paragraph(f"**{count:,} workers**: {said}.")
+    return [*lines, *paragraph("Connections in use are reckoned as two for each core that PostgreSQL is busy on.")]
+
+
+def one_batch(load: Load, scaling: Mapping[str, Any]) -> list[str]:
+    """Return how quick one batch can be, however many work on it."""
+    locks = load.cost["batch_locks"]
+    told = f"""A batch's row is the lock of its window and its counters (docs/design.md). {locks:.1f} transactions of
+        a job take it, one after the other."""
+    if commits := scaling.get("commits", {}).get(str(COMMITTERS[0])):
+        told += f""" This machine's PostgreSQL commits {commits:,.0f} small transactions a second on one connection, so
+        one batch runs at {short(commits / locks)} jobs/s at most, however many workers there are; several batches do not
+        wait for each other."""
+    return paragraph(told)
 
 
 def draw(scaling: Mapping[str, Any], path: Path) -> None:

@@ -28,6 +28,8 @@ COST = {
     "statements": 200.0,
     "sql": {"SELECT": 60.0},
     "writing_commits": 20.0,
+    "batch_locks": 8.0,
+    "connections": {"redis": 50, "postgres": 20},
     "read_only": 10.0,
     "pings": 0.0,
     "wal_kib": 90.0,
@@ -106,6 +108,7 @@ def test_the_scaling_page_is_reckoned_from_what_is_kept() -> None:
     assert "**6.7 jobs/s a worker**" in written
     assert "| jobs/s | 66.7 | 667 | 6,667 |" in written
     assert "| CPU of Redis, which uses one core | 150 |" in written
+    assert "one batch runs at 112 jobs/s at most" in " ".join(written.split())
     assert "| 2 | 3.70 | 4.00 | 92% |" in written
 
 
@@ -142,15 +145,17 @@ LOG = """\
 @2.b@cardforge@ LOG:  statement: COMMIT
 @2.b@cardforge@ LOG:  statement: BEGIN
 @2.b@cardforge@ LOG:  statement: INSERT INTO calls VALUES (1)
+@2.b@cardforge@ LOG:  statement: UPDATE batches SET cost_usd = 1
 @2.b@cardforge@ LOG:  statement: COMMIT
 """
 
 
 def test_statements_are_counted_by_session() -> None:
     found = costs.count_statements(LOG.splitlines(), 2)
-    assert found["statements"] == 5.0
+    assert found["statements"] == 5.5
     assert (found["writing_commits"], found["read_only"], found["pings"]) == (1.0, 0.5, 0.5)
-    assert found["sql"] == {"BEGIN": 1.5, "COMMIT": 1.5, "SELECT": 1.0, "ping": 0.5, "INSERT": 0.5}
+    assert found["batch_locks"] == 0.5
+    assert found["sql"] == {"BEGIN": 1.5, "COMMIT": 1.5, "SELECT": 1.0, "ping": 0.5, "INSERT": 0.5, "UPDATE": 0.5}
 
 
 def test_names_choose_rows_and_do_not_write() -> None:
