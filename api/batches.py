@@ -50,6 +50,7 @@ from schemas.results import DownloadQuery, ResultLineSchema
 from schemas.usage import BatchEstimateSchema, OpenedBatchSchema
 from tasks import dispatch
 from tasks.quote import Quotes, quote
+from tasks.webhooks import why_refused
 
 blueprint = Blueprint("batches", __name__, url_prefix="/api/v2/batch-generations", description="Cards in bulk.")
 
@@ -190,7 +191,7 @@ def cancel(batch_id: str) -> Any:
 
 
 @blueprint.post("/<batch_id>/retry")
-@blueprint.arguments(BatchRetrySchema, required=False)
+@blueprint.arguments(BatchRetrySchema(policy=why_refused), required=False)
 @blueprint.response(202, BatchRetriedSchema)
 def retry(body: dict[str, Any], batch_id: str) -> Any:
     """Give each failed item a new job. Answers that were paid for are used again, unless `fresh`."""

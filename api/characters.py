@@ -44,6 +44,7 @@ from schemas.characters import (
 from schemas.generations import DEFAULT_KIND
 from schemas.imports import ImportListSchema, ImportQuery
 from schemas.jobs import AcceptedJobSchema
+from tasks.webhooks import why_refused
 from tasks.writing import again
 
 CARD = {
@@ -175,7 +176,7 @@ def show(session: db.Session, character: Character) -> Response:
 
 
 @blueprint.post("/<character_id>/regenerate")
-@blueprint.arguments(RegenerateSchema)
+@blueprint.arguments(RegenerateSchema(policy=why_refused))
 @blueprint.response(202, AcceptedJobSchema)
 def regenerate(body: dict[str, Any], character_id: str) -> Any:
     """Have some fields of a character written anew; all others stay as they are, also those edited meanwhile.

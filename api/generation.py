@@ -20,12 +20,13 @@ from schemas.usage import SingleEstimateSchema
 from tasks import preview as previews
 from tasks.quote import quote
 from tasks.run import provider
+from tasks.webhooks import why_refused
 
 blueprint = Blueprint("generation", __name__, url_prefix="/api/v2/generation", description="One card.")
 
 
 @blueprint.post("/generate")
-@blueprint.arguments(SingleSchema)
+@blueprint.arguments(SingleSchema(policy=why_refused))
 @blueprint.response(202, AcceptedJobSchema)
 def generate(body: dict[str, Any]) -> Any:
     """Submit one generation. The job is stored before this answers."""
@@ -41,7 +42,7 @@ def generate(body: dict[str, Any]) -> Any:
 
 @blueprint.post("/estimate")
 @needs("read")
-@blueprint.arguments(SingleSchema)
+@blueprint.arguments(SingleSchema(policy=why_refused))
 @blueprint.response(200, SingleEstimateSchema)
 def estimate(body: dict[str, Any]) -> Any:
     """See what a generation would take and cost, stage by stage. Nothing is stored and nobody is asked."""
@@ -52,7 +53,7 @@ def estimate(body: dict[str, Any]) -> Any:
 
 @blueprint.post("/preview")
 @needs("read")
-@blueprint.arguments(SingleSchema)
+@blueprint.arguments(SingleSchema(policy=why_refused))
 @blueprint.response(200, PreviewSchema)
 def preview(body: dict[str, Any]) -> Any:
     """See the exact messages that would be sent for a generation. Nothing is stored and nobody is asked."""

@@ -18,6 +18,7 @@ from models.services.jobs import NewJob
 from schemas.generations import DEFAULT_KIND, BatchOptionsSchema, disagreements
 from schemas.nearest import nearest
 from tasks.pipeline import KINDS
+from tasks.webhooks import why_refused
 
 MOST_TOLD = 12  # profiles that an error names
 ITEM_FIELDS = ("kind", "profile_id", "metadata")  # the rest is the request that the steps read
@@ -56,7 +57,7 @@ class Submission:
 def read_batch(body: Mapping[str, Any]) -> Submission:
     """Read a batch. Ten thousand generations take seconds, so this is done before a transaction is open."""
     try:
-        options, faults = BatchOptionsSchema().load(body["batch_options"]), {}
+        options, faults = BatchOptionsSchema(policy=why_refused).load(body["batch_options"]), {}
     except ValidationError as error:
         options, faults = {}, dict(flatten({"batch_options": error.messages}))
     skip_invalid = options.pop("skip_invalid", False)

@@ -40,6 +40,7 @@ from schemas.jobs import (
 )
 from schemas.statistics import StatisticsSchema
 from tasks import dispatch
+from tasks.webhooks import why_refused
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v2/jobs", description="What becomes of each card.")
 
@@ -149,7 +150,7 @@ def cancel(job_id: str) -> Any:
 
 
 @blueprint.post("/<job_id>/retry")
-@blueprint.arguments(JobRetrySchema, required=False)
+@blueprint.arguments(JobRetrySchema(policy=why_refused), required=False)
 @blueprint.response(202, AcceptedJobSchema)
 def retry(body: dict[str, Any], job_id: str) -> Any:
     """Open a new job with the request of an ended one. Answers that were paid for are used again, unless `fresh`."""

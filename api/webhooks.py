@@ -18,7 +18,6 @@ from models.errors import WrongState
 from models.services import deliveries
 from models.services.deliveries import DeliveryFilter
 from schemas.webhooks import (
-    CallbackUrl,
     DeliveryListSchema,
     DeliveryQuery,
     DeliverySchema,
@@ -26,9 +25,6 @@ from schemas.webhooks import (
     WebhookSecretSchema,
 )
 from tasks import signing
-from tasks.webhooks import why_refused
-
-CallbackUrl.policy = staticmethod(why_refused)
 
 blueprint = Blueprint(
     "webhooks", __name__, url_prefix="/api/v2/webhook-deliveries", description="What is told to a callback_url."

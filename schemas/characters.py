@@ -23,7 +23,7 @@ from schemas.books import FindingSchema, extensions_field, not_blank, tags_query
 from schemas.common import Moment, PageQuery, PageSchema, Strict, sort_by
 from schemas.imports import DeviationSchema
 from schemas.options import WRITTEN_FIELDS, OptionsSchema
-from schemas.webhooks import CallbackUrl
+from schemas.webhooks import CallbackUrl, CalledBack
 
 LONGEST_TEXT, LONGEST_NAME, LONGEST_TAG, LONGEST_LINE = 1_000_000, 200, 200, 2000  # characters
 MOST_TEXTS = 200  # in a list
@@ -161,7 +161,7 @@ SETTLED = {
 }
 
 
-class RegenerateSchema(Strict):
+class RegenerateSchema(CalledBack):
     """Which fields to write anew, and how."""
 
     fields_ = fields.List(

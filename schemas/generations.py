@@ -14,7 +14,7 @@ from models.states import Priority
 from schemas.books import LintSchema
 from schemas.common import STATUSES, Moment, Money, PageQuery, PageSchema, Strict, YesNo, sort_by
 from schemas.options import OptionsSchema
-from schemas.webhooks import CallbackUrl
+from schemas.webhooks import CallbackUrl, CalledBack
 
 SOURCE_CHARACTERS = 200_000
 MOST_GENERATIONS = 10_000
@@ -84,7 +84,7 @@ def disagreements(options: Mapping[str, Any], *, existing: bool) -> Iterator[tup
         yield "provider_ignore", f"{both[0]} is in provider_order too: take it out of one of them."
 
 
-class SingleSchema(CharacterCardSchema):
+class SingleSchema(CalledBack, CharacterCardSchema):
     """One generation by itself."""
 
     callback_url = CallbackUrl("Is told when the job has ended, by a signed POST.", load_default=None, allow_none=True)
@@ -135,7 +135,7 @@ class Budget(fields.Decimal):
         return value  # the bounds, on their way into the document
 
 
-class BatchOptionsSchema(Strict):
+class BatchOptionsSchema(CalledBack):
     """How a batch runs."""
 
     max_concurrent = fields.Integer(
@@ -271,7 +271,7 @@ class BatchLintSchema(LintSchema):
     compared = fields.Integer(metadata={"description": "How many cards were looked at."})
 
 
-class BatchRetrySchema(Strict):
+class BatchRetrySchema(CalledBack):
     """Which items to retry, and how."""
 
     include_cancelled = YesNo(load_default=False)

@@ -11,7 +11,7 @@ from schemas.books import BookSchema, FindingSchema
 from schemas.characters import LossSchema
 from schemas.common import STATUSES, FaultSchema, Moment, Money, PageQuery, PageSchema, Strict, YesNo, sort_by
 from schemas.options import OptionsSchema
-from schemas.webhooks import CallbackUrl
+from schemas.webhooks import CallbackUrl, CalledBack
 
 
 class JobFilterQuery(Strict):
@@ -173,7 +173,7 @@ class AcceptedJobSchema(Schema):
     created_at = Moment()
 
 
-class JobRetrySchema(Strict):
+class JobRetrySchema(CalledBack):
     """What to do differently this time."""
 
     options = fields.Nested(OptionsSchema, load_default=dict, metadata={"description": "Replace those of the request."})

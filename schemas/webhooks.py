@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates
 
-from schemas.common import Moment, PageQuery, PageSchema
+from schemas.common import Moment, PageQuery, PageSchema, Strict
 
 MOST_CHARACTERS = 2048
 PLAIN = re.compile(r"[!-\[\]-~]+")  # visible ASCII without the backslash, which programs read in different ways
@@ -51,9 +51,7 @@ def is_host(host: str) -> bool:
 
 
 class CallbackUrl(fields.String):
-    """Where a webhook goes. ``policy`` says why this installation refuses a URL of sound form; the edge sets it."""
-
-    policy: ClassVar[Callable[[str], str | None]] = staticmethod(lambda _: None)
+    """Where a webhook goes, in sound form. Whether it is taken here, `CalledBack` asks."""
 
     def __init__(self, about: str, **kwargs: Any) -> None:
         # No example: the documentation's page would send it along, and strangers would be called.
@@ -62,8 +60,26 @@ class CallbackUrl(fields.String):
 
     def _validate(self, value: Any) -> None:
         super()._validate(value)
-        why = list(faults_of(value)) or list(filter(None, [type(self).policy(value)]))
-        if why:
+        if why := list(faults_of(value)):
+            raise ValidationError(why)
+
+
+def take_all(_url: str) -> str | None:
+    """Refuse no URL of sound form."""
+    return None
+
+
+class CalledBack(Strict):
+    """A request with a `callback_url`. ``policy`` says why this installation refuses one of sound form, if it does."""
+
+    def __init__(self, *, policy: Callable[[str], str | None] = take_all, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.policy = policy
+
+    @validates("callback_url")
+    def is_taken_here(self, value: str | None, **_: Any) -> None:
+        """A URL of sound form may still be none that is called from here."""
+        if value is not None and (why := self.policy(value)):
             raise ValidationError(why)
 
 

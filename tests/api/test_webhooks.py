@@ -79,6 +79,19 @@ def test_a_callback_url_is_kept_with_the_batch(client: FlaskClient, url: str | N
     assert client.get(job.json["status_url"]).json["callback_url"] == url
 
 
+def test_every_route_that_takes_a_callback_url_asks_whether_it_is_taken_here(app: Flask) -> None:
+    taking = {
+        endpoint: argument["schema"]
+        for endpoint, view in app.view_functions.items()
+        for argument in getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ())
+        if "callback_url" in getattr(argument["schema"], "load_fields", ())
+    }
+    assert len(taking) == 6
+    for endpoint, schema in taking.items():
+        assert "is private" in schema.validate({"callback_url": "http://10.0.0.1/"})["callback_url"][0], endpoint
+        assert "callback_url" not in type(schema)().validate({"callback_url": "http://10.0.0.1/"}), "a schema by itself"
+
+
 def test_private_addresses_are_taken_where_the_installation_allows_them(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
