@@ -40,10 +40,9 @@ def measure(bed: Bed) -> list[Line]:
     ]
 
 
+KINDS = {"generation worker": "generation", "export process": "export", "web process": "web"}
 UNITS = {
-    "generation worker": "MB",
-    "export process": "MB",
-    "web process": "MB",
+    **dict.fromkeys(KINDS, "MB"),
     "Redis": "MB",
     "list of jobs, p95": "ms",
 }
@@ -63,14 +62,13 @@ def look(bed: Bed, first: int, jobs: int) -> dict[str, list[float]]:
             "UPDATE jobs SET dispatched_at = now() + interval '1 day' WHERE batch_id = ANY(%s) AND position = 1", ids
         )
         bed.query("VACUUM ANALYZE")  # as autovacuum does after so many rows
-        for _ in range(bed.sizes.runs):
-            with bed.export(), bed.generation(20), bed.beat():
+        with bed.export(), bed.generation(20), bed.beat():
+            for _ in range(bed.sizes.runs):
                 bed.wait(bed.submit(RUN, 20, TWO_CALLS))
-                seen["generation worker"].append(bed.memory("generation"))
-                seen["export process"].append(bed.memory("export"))
+                (times,) = read(bed, [JOBS], bed.sizes.reads)
+                seen["list of jobs, p95"].append(percentile(times, 95))
+                for what, kind in KINDS.items():
+                    seen[what].append(bed.memory(kind))
                 seen["Redis"].append(float(bed.broker().info("memory")["used_memory"]) / 1e6)
-            (times,) = read(bed, [JOBS], bed.sizes.reads)
-            seen["list of jobs, p95"].append(percentile(times, 95))
-            seen["web process"].append(bed.memory("web"))
-            bed.say(", ".join(f"{what} {values[-1]:.1f}" for what, values in seen.items()))
+                bed.say(", ".join(f"{what} {values[-1]:.1f}" for what, values in seen.items()))
     return seen

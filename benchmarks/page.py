@@ -30,7 +30,7 @@ COSTS = (
 
 INTRODUCTION = """
 Each row measures us and something bare side by side, by turns, in one run; the ratio is what counts. A figure is the
-median of the runs, with the least and the most behind it. `make bench` measures all and writes this page;
+median of five runs, with the least and the most behind it. `make bench` measures all and writes this page;
 `python -m benchmarks P5 P6` measures some. [scaling.md](scaling.md) reckons what follows for many workers.
 """
 COUNTING = """

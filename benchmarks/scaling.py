@@ -281,8 +281,8 @@ def one_batch(load: Load, scaling: Mapping[str, Any]) -> list[str]:
         a job take it, one after the other."""
     if commits := scaling.get("commits", {}).get(str(COMMITTERS[0])):
         told += f""" This machine's PostgreSQL commits {commits:,.0f} small transactions a second on one connection, so
-        one batch runs at {short(commits / locks)} jobs/s at most, however many workers there are; several batches do not
-        wait for each other."""
+        one batch runs at {short(commits / locks)} jobs/s at most, however many workers there are; several batches
+        do not wait for each other."""
     return paragraph(told)
 
 
