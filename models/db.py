@@ -194,11 +194,11 @@ def _borrowed(of: Engine) -> Iterator[Any]:
 
 
 @contextmanager
-def reading(pool: str = WORK) -> Iterator[Session]:
-    """Run statements that only read, each for itself.
+def autocommit(pool: str = WORK) -> Iterator[Session]:
+    """Run statements each for itself, committed as it ends.
 
-    Without a transaction around them, which would be two more trips to the server. What they find need not belong to
-    one moment.
+    A transaction around them would be two more trips to the server, and locks held from one to the next. For
+    statements that only read, and for those that do all that has to be done together.
     """
     with engine(pool).connect() as connection:
         driver: Any = connection.connection.dbapi_connection
@@ -234,8 +234,10 @@ OUTAGE_SECONDS = 300
 """How long a write that must not be lost waits for the database to come back."""
 
 
-def patiently(write: Callable[[Session], T], *, seconds: float = OUTAGE_SECONDS) -> T:
+def patiently(write: Callable[[Session], T], *, seconds: float = OUTAGE_SECONDS, alone: bool = False) -> T:
     """Run ``write`` in a transaction; while the database is away, try again for up to ``seconds``.
+
+    ``alone``: what it writes is one statement, which needs no transaction around it.
 
     For writes whose loss would cost money or work. ``write`` may run more than once, and once more after a commit
     whose answer was lost: it must do all of its work through the session, and find out what is done already.
@@ -244,7 +246,7 @@ def patiently(write: Callable[[Session], T], *, seconds: float = OUTAGE_SECONDS)
     pause = 0.2
     while True:
         try:
-            with transaction() as session:
+            with autocommit() if alone else transaction() as session:
                 return write(session)
         except SQLAlchemyError as error:
             if not is_away(error) or time.monotonic() + pause > until:

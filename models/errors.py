@@ -82,15 +82,23 @@ class Busy(DomainError):
 class StaleVersion(DomainError):
     """Somebody else has edited the row since it was read: read it again and apply the change to that.
 
-    ``updated_by`` is who did, where that is known.
+    ``updated_by`` is who did, where that is known; ``by`` who asks, which may be the same.
     """
 
     def __init__(
-        self, noun: str, *, current: int, yours: int, updated_at: datetime, updated_by: str | None = None
+        self,
+        noun: str,
+        *,
+        current: int,
+        yours: int,
+        updated_at: datetime,
+        updated_by: str | None = None,
+        by: str | None = None,
     ) -> None:
         moment = updated_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        how = "changed since you read it" if updated_by in {None, by} else "modified by another user"
         super().__init__(
-            f"{noun.capitalize()} has been modified by another user",
+            f"{noun.capitalize()} has been {how}",
             code=f"{noun.upper()}_VERSION_CONFLICT",
             details={
                 "current_version": current,

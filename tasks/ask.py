@@ -74,7 +74,7 @@ class Asker:
         """
         key = question_key(self.claim.step, prompt, sampling, index)
         said = self.notes.take()
-        with db.transaction() if said else db.reading() as session:
+        with db.autocommit() as session:
             claims.tell(session, self.claim, said)
             stored, faults = calls.find_tries(session, self.claim, key)
             course = None if stored else self._course(session, sampling, faults)
@@ -136,7 +136,7 @@ class Asker:
         """Write a line to the job's log, now: something was not as it was asked for, and it may take a while."""
         self.notes.line("warning", message, **details)
         said = self.notes.take()
-        with db.transaction() as session:
+        with db.autocommit() as session:
             claims.tell(session, self.claim, said)
 
     def _wait(self, seconds: float, reason: str) -> None:
@@ -208,12 +208,12 @@ class Asker:
         for refusal in refusals:
             row = replace(asked, id=new_id("call"))
             error = {"code": base.BadRequest.code, "message": refusal, "kind": "Refusal"}
-            db.patiently(partial(calls.record_fault, claim=self.claim, asked=row, bill=Bill(), error=error))
+            db.patiently(partial(calls.record_fault, claim=self.claim, asked=row, bill=Bill(), error=error), alone=True)
 
     def _book_fault(self, asked: Asked, fault: Fault, seconds: float) -> None:
         bill = Bill(**vars(fault.usage)) if fault.usage else Bill()
         error = {"code": fault.code, "message": str(fault), **Tried.of(fault, seconds).to_dict()}
-        db.patiently(lambda session: calls.record_fault(session, self.claim, asked, bill, error))
+        db.patiently(lambda session: calls.record_fault(session, self.claim, asked, bill, error), alone=True)
 
     def _book_answer(self, asked: Asked, completion: Completion) -> None:
         """Book what is paid for. If the database is away, wait for it with the answer in hand."""
@@ -228,7 +228,8 @@ class Asker:
                 response=completion.text,
                 finish_reason=completion.finish_reason,
                 response_id=completion.response_id,
-            )
+            ),
+            alone=True,
         )
 
 

@@ -65,7 +65,7 @@ def reserve(claim: Claim, provider: str, prompt: Prompt, sampling: Sampling, loo
     """
     job_usd = option(claim, "max_cost_usd")
     own = None if job_usd is None else Decimal(str(job_usd))
-    with db.reading() as session:
+    with db.autocommit() as session:
         room = budgets.find_room(session, claim, own)
         _refuse_counted(claim, room)
         if not room.limits:

@@ -119,7 +119,7 @@ class Work:
     def context_tokens(self) -> int | None:
         """How many tokens the model can read, where its server has said so."""
         model = self.option("model") or self.provider.default_model
-        with db.reading() as session:
+        with db.autocommit() as session:
             (facts,) = self.asker.facts_of(session, [model])
         return facts.context_tokens
 

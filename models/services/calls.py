@@ -9,10 +9,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, case, func, or_, select, update
+from sqlalchemy import CTE, BindParameter, ScalarSelect, Select, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
-from sqlalchemy.sql.dml import ReturningInsert
 
 from models.batches import Batch
 from models.calls import ANSWERED, FAULTED, Call
@@ -23,6 +22,8 @@ from models.services import prices, usage
 from models.services.claims import Claim
 
 BATCHES, CALLS, JOBS = table_of(Batch), table_of(Call), table_of(Job)
+BOOKED = [column.name for column in CALLS.columns if column.name != "finished_at"]
+UNSAID = {"discarded": False, "finish_reason": None, "response": None, "response_id": "", "error": None}
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,14 @@ def record_answer(
 ) -> None:
     """Book an answered call and its cost. A second answer to the same question is booked as discarded."""
     bill = settle(session, asked, bill)
-    values = _row(claim, asked, bill) | {
+    answer = {
         "status": ANSWERED,
         "response": response,
         "finish_reason": finish_reason,
         "response_id": response_id,
     }
-    if session.scalar(_add_first(), values) is not None:
-        _add_cost(session, claim, bill)
-    elif _add_row(session, values | {"discarded": True}):
-        _add_cost(session, claim, bill, wasted=True)
+    if not _book(session, claim, asked, bill, answer, first=True):
+        _book(session, claim, asked, bill, answer | {"discarded": True})
 
 
 def discard_answers(session: Session, job: Job) -> Decimal:
@@ -127,9 +126,7 @@ def discard_answers(session: Session, job: Job) -> Decimal:
 def record_fault(session: Session, claim: Claim, asked: Asked, bill: Bill, error: Mapping[str, Any]) -> None:
     """Book a call that gave nothing usable, with what it cost all the same."""
     bill = settle(session, asked, bill)
-    values = _row(claim, asked, bill) | {"status": FAULTED, "error": dict(error)}
-    if _add_row(session, values):
-        _add_cost(session, claim, bill, wasted=True)
+    _book(session, claim, asked, bill, {"status": FAULTED, "error": dict(error)})
 
 
 def settle(session: Session, asked: Asked, bill: Bill) -> Bill:
@@ -156,60 +153,63 @@ def settle(session: Session, asked: Asked, bill: Bill) -> Bill:
     return bill
 
 
-def _add_row(session: Session, values: Mapping[str, Any]) -> bool:
-    """Add a row, and say whether it was not there already, from a commit whose answer was lost."""
-    return session.scalar(_add(), values) is not None
+def _book(
+    session: Session, claim: Claim, asked: Asked, bill: Bill, outcome: Mapping[str, Any], *, first: bool = False
+) -> bool:
+    """Add a call to the ledger, and its cost to batch, day and job; says whether it was not there already.
 
-
-@cache
-def _add() -> ReturningInsert[str]:
-    return insert(CALLS).on_conflict_do_nothing(index_elements=[CALLS.c.id]).returning(CALLS.c.id)
-
-
-@cache
-def _add_first() -> ReturningInsert[str]:
-    """The same where an answer to the question, too, keeps the row out."""
-    return insert(CALLS).on_conflict_do_nothing().returning(CALLS.c.id)
-
-
-def _row(claim: Claim, asked: Asked, bill: Bill) -> dict[str, Any]:
-    return {
-        "owner_id": claim.owner_id,
-        "job_id": claim.job_id,
-        "root_id": claim.root_id,
-        "batch_id": claim.batch_id,
-        "step": claim.step,
-        "attempt": claim.attempt,
-        **vars(asked),
-        **vars(bill),
-        "asked_model": asked.asked_model or asked.model,
-    }
-
-
-def _add_cost(session: Session, claim: Claim, bill: Bill, *, wasted: bool = False) -> None:
-    """Add to the totals of batch, day and job, in this order everywhere: the batch's row is always locked first.
-
-    What the call had set aside is free again; what a newer attempt has set aside is not this call's.
+    It is there already after a commit whose answer was lost; with ``first`` also if its question has an answer. What
+    the call had set aside is free again; what a newer attempt has set aside is not this call's.
     """
-    cost = bill.cost_usd
-    if cost and claim.batch_id:
-        lost = cost if wasted else Decimal(0)
-        session.execute(_add_to_batch(), {"batch": claim.batch_id, "cost": cost, "lost": lost})
-    usage.count_call(session, claim.owner_id, bill.prompt_tokens + bill.completion_tokens, cost)
-    session.execute(_add_to_job(), {"job": claim.job_id, "cost": cost, "tried": claim.attempt})
+    row = {**UNSAID, **vars(asked), **vars(bill), **outcome}
+    row |= {name: getattr(claim, name) for name in ("owner_id", "job_id", "root_id", "batch_id", "step", "attempt")}
+    row["asked_model"] = asked.asked_model or asked.model
+    wasted = row["status"] == FAULTED or row["discarded"]
+    return bool(
+        session.scalar(
+            _booking(first=first),
+            {f"call_{name}": value for name, value in row.items()}
+            | {"cost": bill.cost_usd, "lost": bill.cost_usd if wasted else Decimal(0)}
+            | {"tokens": bill.prompt_tokens + bill.completion_tokens},
+        )
+    )
 
 
 @cache
-def _add_to_batch() -> Update:
-    more = {"cost_usd": BATCHES.c.cost_usd + bindparam("cost"), "wasted_usd": BATCHES.c.wasted_usd + bindparam("lost")}
-    return update(BATCHES).where(BATCHES.c.id == bindparam("batch")).values(more)
+def _booking(*, first: bool) -> Select[int]:
+    """One statement: what everybody waits for, the rows of batch and day, is locked for as long as PostgreSQL works.
+
+    With a statement each, it was locked for as long as a thread among hundreds takes to send the next. Each part reads
+    the one before, so that locks are taken in the order of everywhere: batch, day, job.
+    """
+    row = insert(CALLS).values({name: bindparam(f"call_{name}") for name in BOOKED})
+    row = row.on_conflict_do_nothing() if first else row.on_conflict_do_nothing(index_elements=[CALLS.c.id])
+    booked = row.returning(CALLS.c.id).cte("booked")
+    cost: BindParameter[Decimal] = bindparam("cost", type_=CALLS.c.cost_usd.type)
+    batch = (
+        update(BATCHES)
+        .where(BATCHES.c.id == bindparam("call_batch_id"), cost > 0, _rows(booked) > 0)
+        .values(cost_usd=BATCHES.c.cost_usd + cost, wasted_usd=BATCHES.c.wasted_usd + bindparam("lost"))
+        .returning(BATCHES.c.id)
+        .cte("batch")
+    )
+    day = usage.counting(
+        bindparam("call_owner_id"), bindparam("tokens"), cost, (_rows(booked) > 0) & (_rows(batch) >= 0)
+    )
+    held = case((JOBS.c.attempt == bindparam("call_attempt"), 0), else_=JOBS.c.reserved_usd)
+    job = (
+        update(JOBS)
+        .where(JOBS.c.id == bindparam("call_job_id"), _rows(day) > 0)
+        .values(cost_usd=JOBS.c.cost_usd + cost, reserved_usd=held)
+        .returning(JOBS.c.id)
+        .cte("job")
+    )
+    return select(func.count()).select_from(booked).add_cte(job)
 
 
-@cache
-def _add_to_job() -> Update:
-    held = case((JOBS.c.attempt == bindparam("tried"), 0), else_=JOBS.c.reserved_usd)
-    more = {"cost_usd": JOBS.c.cost_usd + bindparam("cost"), "reserved_usd": held}
-    return update(JOBS).where(JOBS.c.id == bindparam("job")).values(more)
+def _rows(part: CTE) -> ScalarSelect[int]:
+    """Return how many rows a part of a statement has written; whoever asks is run after it."""
+    return select(func.count()).select_from(part).scalar_subquery()
 
 
 def job_totals(session: Session, job_id: str) -> Totals:

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, exists, func, select, update
+from sqlalchemy import Select, Update, bindparam, case, column, exists, func, insert, select, true, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, undefer
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 import settings
 from models.db import table_of
 from models.errors import JobCancelled, StaleAttempt
-from models.events import Kind
+from models.events import Event, Kind
 from models.jobs import Job, Step
 from models.services import events, moves
 from models.services.moves import Dispatch
@@ -29,7 +30,7 @@ from models.states import Status
 # which may have waited for a batch's row for longer than a lease.
 LEASE = timedelta(seconds=settings.engine().lease)  # renewed by the heartbeat of whoever holds it
 GRACE = timedelta(seconds=settings.engine().grace)  # how long a message may be on its way before it counts as lost
-JOBS, STEPS = table_of(Job), table_of(Step)
+EVENTS, JOBS, STEPS = table_of(Event), table_of(Job), table_of(Step)
 
 
 @dataclass(frozen=True)
@@ -316,24 +317,31 @@ def tell(session: Session, claim: Claim, said: Said) -> None:
     if not said:
         return
     shown = {"now_at": said.progress, "now_done": said.detail}
-    job = session.execute(_show(), {**_fence(claim), **shown}).one_or_none()
-    if job is None:
+    told = [{"kind": Kind.PROGRESS, "data": {"step": claim.step, "detail": said.detail}}] if said.detail else []
+    told += _lines(claim, said)
+    if session.scalar(_show(), {**_fence(claim), **shown, "told": told}) is None:
         raise _over(claim)
-    told: list[dict[str, Any]] = []
-    if said.detail is not None:
-        data = {"progress": job.progress, "step": claim.step, "detail": said.detail, "cost_usd": float(job.cost_usd)}
-        told.append({"job_id": claim.job_id, "kind": Kind.PROGRESS, "data": data})
-    events.tell(session, *told, *_lines(claim, said))
 
 
 @cache
-def _show() -> ReturningUpdate[Any]:
+def _show() -> ReturningInsert[str]:
+    """One statement, and so a transaction of its own where there is none around it."""
     shown = {
         "progress": func.greatest(JOBS.c.progress, bindparam("now_at")),
         "detail": func.coalesce(bindparam("now_done"), JOBS.c.detail),
         "updated_at": func.now(),
     }
-    return _fenced().values(shown).returning(JOBS.c.progress, JOBS.c.cost_usd)
+    job = _fenced().values(shown).returning(JOBS.c.id, JOBS.c.progress, JOBS.c.cost_usd).cte("job")
+    told = (
+        func.jsonb_array_elements(bindparam("told", type_=JSONB))
+        .table_valued(column("value", JSONB), with_ordinality="nth")
+        .render_derived("told")
+    )
+    kind, data = told.c.value["kind"].astext, told.c.value["data"]
+    stands = func.jsonb_build_object("progress", job.c.progress, "cost_usd", func.trim_scale(job.c.cost_usd))
+    data = case((kind == Kind.PROGRESS.value, data.concat(stands)), else_=data)
+    rows = select(job.c.id, kind, data).join_from(job, told, true()).order_by(told.c.nth)
+    return insert(EVENTS).from_select(["job_id", "kind", "data"], rows).returning(EVENTS.c.job_id)
 
 
 def _lines(claim: Claim, said: Said) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ def archive_profile(session: Session, owner_id: str, by: str, profile_id: str, e
         update(Profile).where(*matches).values(archived_at=now, updated_at=now, updated_by=by).returning(Profile.id)
     )
     if hit is None:
-        raise _stale(find_profile(session, owner_id, profile_id), expected)
+        raise _stale(find_profile(session, owner_id, profile_id), by, expected)
 
 
 def _touch(session: Session, owner_id: str, by: str, profile_id: str, expected: int | None) -> Profile:
@@ -110,17 +110,18 @@ def _touch(session: Session, owner_id: str, by: str, profile_id: str, expected: 
     hit = session.scalar(update(Profile).where(*matches).values(edited).returning(Profile.id))
     profile = find_profile(session, owner_id, profile_id)
     if hit is None:
-        raise _stale(profile, expected)
+        raise _stale(profile, by, expected)
     return profile
 
 
-def _stale(profile: Profile, expected: int | None) -> StaleVersion:
+def _stale(profile: Profile, by: str, expected: int | None) -> StaleVersion:
     return StaleVersion(
         "profile",
         current=profile.version,
         yours=expected or 0,
         updated_at=profile.updated_at,
         updated_by=profile.updated_by,
+        by=by,
     )
 
 

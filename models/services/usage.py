@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, bindparam, cast, exists, func, select
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import CTE, ColumnElement, Date, cast, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import settings
@@ -62,19 +61,13 @@ def today() -> ColumnElement[Any]:
     return cast(func.timezone("UTC", func.now()), Date)
 
 
-@cache
-def _count() -> Insert:
-    row = insert(DAYS).values(
-        owner_id=bindparam("owner"), day=today(), requests=1, tokens=bindparam("used"), cost_usd=bindparam("cost")
-    )
-    more = {"requests": 1, "tokens": row.excluded.tokens, "cost_usd": row.excluded.cost_usd}
-    added = {name: DAYS.c[name] + value for name, value in more.items()}
-    return row.on_conflict_do_update(index_elements=[DAYS.c.owner_id, DAYS.c.day], set_=added)
-
-
-def count_call(session: Session, owner_id: str, tokens: int, cost: Decimal) -> None:
-    """Count a call to its owner's day."""
-    session.execute(_count(), {"owner": owner_id, "used": tokens, "cost": cost})
+def counting(owner_id: Any, tokens: Any, cost: Any, when: ColumnElement[bool]) -> CTE:
+    """Return the part of a statement that counts a call to its owner's day, if ``when`` says so."""
+    counted = select(owner_id, today(), literal(1), tokens, cost).where(when)
+    row = insert(DAYS).from_select(["owner_id", "day", "requests", "tokens", "cost_usd"], counted)
+    added = {name: DAYS.c[name] + row.excluded[name] for name in ("requests", "tokens", "cost_usd")}
+    row = row.on_conflict_do_update(index_elements=[DAYS.c.owner_id, DAYS.c.day], set_=added)
+    return row.returning(DAYS.c.day).cte("day")
 
 
 def read_day(session: Session, owner_id: str) -> Day:

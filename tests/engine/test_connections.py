@@ -34,7 +34,7 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(database: Any
         end_backends(environment["DATABASE_URL"])
         with database.transaction() as session:
             assert backend(session) != before
-        with database.reading() as session:
+        with database.autocommit() as session:
             assert session.scalar(text("SELECT 1")) == 1
 
 
@@ -56,9 +56,9 @@ def test_a_connection_in_use_costs_no_question_and_one_long_idle_does(
     assert len(asked) == 1
 
 
-def test_reading_opens_no_transaction_and_the_next_one_is_one(database: Any, owner: str) -> None:
+def test_autocommit_opens_no_transaction_and_the_next_one_is_one(database: Any, owner: str) -> None:
     state = "SELECT state FROM pg_stat_activity WHERE pid = :pid"
-    with database.reading() as session:
+    with database.autocommit() as session:
         reader = backend(session)
         with database.transaction() as other:
             assert other.scalar(text(state), {"pid": reader}) == "idle", "not in a transaction"
@@ -66,13 +66,13 @@ def test_reading_opens_no_transaction_and_the_next_one_is_one(database: Any, own
         session.get_one(Owner, owner).name = "never"
         session.flush()
         session.rollback()
-    with database.reading() as session:
+    with database.autocommit() as session:
         assert session.get_one(Owner, owner).name != "never"
 
 
-def test_an_error_while_reading_gives_the_connection_back(database: Any) -> None:
+def test_an_error_in_autocommit_gives_the_connection_back(database: Any) -> None:
     for _ in range(30):  # more than the pool has
-        with pytest.raises(db.Trouble), database.reading() as session:
+        with pytest.raises(db.Trouble), database.autocommit() as session:
             session.execute(text("SELECT 1 / 0"))
     began = time.monotonic()
     with database.transaction() as session:
