@@ -98,24 +98,40 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     Nothing to do: the job is gone, ended, or at another attempt; somebody runs the step right now; an earlier step
     is not done. The job's row is the lock: of two deliveries one gets the claim, and the other changes nothing.
     """
-    job = session.scalar(_running(), {"job": job_id, "tried": attempt}) or _begin(session, job_id, attempt, name)
+    job = session.scalar(_running(), {"job": job_id, "tried": attempt})
     if job is None:
-        return None
+        return _begin(session, job_id, attempt, name, worker)
     steps = session.scalars(_steps(), {"job": job_id}).all()
     index = next((step.index for step in steps if step.name == name), None)
     if index is None:
         return None
     step = steps[index]
-    if step.status != Status.COMPLETED and (
-        step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index])
-    ):
+    if step.status == Status.COMPLETED:
+        return _claim(session, job, step, steps)
+    if step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index]):
         return None
     claim = _claim(session, job, step, steps)
-    if not claim.done:
-        session.execute(_take_job(), {"job": job_id, "name": name, "worker": worker})
-        session.execute(_take_step(), {"job": job_id, "place": index})
-        events.tell(session, _step(claim, Status.PROCESSING))
+    session.execute(_take_job(), {"job": job_id, "name": name, "worker": worker})
+    session.execute(_take_step(), {"job": job_id, "place": index})
+    events.tell(session, _step(claim, Status.PROCESSING))
     return claim
+
+
+def _begin(session: Session, job_id: str, attempt: int, name: str, worker: str) -> Claim | None:
+    """Begin a queued job with its first step; None if it is not there to be begun.
+
+    What can be read before the batch is locked is: its row is what all of its jobs wait for.
+    """
+    steps = session.scalars(_steps(), {"job": job_id}).all()
+    if not steps or steps[0].name != name:
+        return None
+    place = {"index": 1, "total": len(steps), "attempt": attempt}
+    told = events.step(job_id, name, Status.PROCESSING, **place)
+    job = moves.begin_job(session, job_id, attempt, worker=worker, step=name, lease=LEASE, then=told)
+    if job is None:
+        return None
+    session.execute(_take_step(), {"job": job_id, "place": 0})
+    return _claim(session, job, steps[0], steps)
 
 
 @cache
@@ -151,13 +167,6 @@ def _step(claim: Claim, status: Status, **more: Any) -> dict[str, Any]:
     """Return the event that says where the claimed step stands."""
     place = {"index": claim.index + 1, "total": claim.steps, "attempt": claim.attempt}
     return events.step(claim.job_id, claim.step, status, **place, **more)
-
-
-def _begin(session: Session, job_id: str, attempt: int, name: str) -> Job | None:
-    """Begin a queued job with its first step and return it, locked; None if it is not there to be begun."""
-    if session.scalar(select(STEPS.c.name).where(STEPS.c.job_id == job_id, STEPS.c.index == 0)) != name:
-        return None
-    return moves.begin_job(session, job_id, attempt)
 
 
 @cache

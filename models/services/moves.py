@@ -7,10 +7,11 @@ counters are exact at every commit and two movers cannot deadlock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, case, func, select, update
+from sqlalchemy import Interval, Select, Update, bindparam, case, func, select, update
 from sqlalchemy.orm import Session, undefer
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -51,16 +52,29 @@ def _locked(batch_id: Any) -> Select[Batch]:
     return select(Batch).where(Batch.id == batch_id).with_for_update().execution_options(populate_existing=True)
 
 
-def begin_job(session: Session, job_id: str, attempt: int) -> Job | None:
-    """Move a queued job to processing, count it, and return it with its request; None when somebody was first."""
+def begin_job(
+    session: Session, job_id: str, attempt: int, *, worker: str, step: str, lease: timedelta, then: Mapping[str, Any]
+) -> Job | None:
+    """Move a queued job to processing, in the hands of a worker, count it, and return it with its request.
+
+    ``then``: an event that is told behind its beginning. None when somebody was first.
+    """
     batch = lock_batch_of(session, job_id)
-    job = session.scalar(_beginning(), {"job": job_id, "tried": attempt})
-    return _count(session, batch, job, Status.QUEUED)
+    taken = {"job": job_id, "tried": attempt, "worker": worker, "name": step, "lease": lease}
+    return _count(session, batch, session.scalar(_beginning(), taken), Status.QUEUED, last=[then])
 
 
 @cache
 def _beginning() -> ReturningUpdate[Job]:
-    began = {"started_at": func.coalesce(Job.started_at, func.now())}
+    began = {
+        "started_at": func.coalesce(Job.started_at, func.now()),
+        "lease_owner": bindparam("worker"),
+        "lease_expires_at": func.clock_timestamp() + bindparam("lease", type_=Interval),
+        "waiting_until": None,
+        "current_step": bindparam("name"),
+        "detail": None,
+        "reserved_usd": 0,
+    }
     query = _moving(Status.QUEUED, Status.PROCESSING).where(Job.attempt == bindparam("tried")).values(began)
     return query.returning(Job).options(undefer(Job.request)).execution_options(populate_existing=True)
 
@@ -81,7 +95,7 @@ def end_job(
     """
     batch = lock_batch_of(session, job_id)
     ended = session.scalar(_ending(before, after, attempt is not None), {"job": job_id, "tried": attempt, "why": error})
-    job = _count(session, batch, ended, before, first)
+    job = _count(session, batch, ended, before, first=first)
     if job is None:
         return None, []
     if after is not Status.COMPLETED:
@@ -117,15 +131,21 @@ def _moving(before: Status, after: Status) -> Update:
 
 
 def _count(
-    session: Session, batch: Batch | None, job: Job | None, before: Status, first: Sequence[Mapping[str, Any]] = ()
+    session: Session,
+    batch: Batch | None,
+    job: Job | None,
+    before: Status,
+    *,
+    first: Sequence[Mapping[str, Any]] = (),
+    last: Sequence[Mapping[str, Any]] = (),
 ) -> Job | None:
-    """Count a job (None: it has not moved) that has moved, and tell of it."""
+    """Count a job (None: it has not moved) that has moved, and tell of it, between ``first`` and ``last``."""
     if job is None:
         return None
     if batch is not None:
         count(batch, before, Status(job.status), 1)
         session.flush()
-    events.tell(session, *first, *events.status(job, batch))
+    events.tell(session, *first, *events.status(job, batch), *last)
     return job
 
 
