@@ -40,13 +40,14 @@ from schemas.jobs import (
 )
 from schemas.statistics import StatisticsSchema
 from tasks import dispatch
+from tasks.pipeline import KINDS
 from tasks.webhooks import why_refused
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v2/jobs", description="What becomes of each card.")
 
 
 @blueprint.get("")
-@blueprint.arguments(JobQuery, location="query")
+@blueprint.arguments(JobQuery(kinds=KINDS), location="query")
 @blueprint.response(200, JobListSchema)
 def list_all(query: dict[str, Any]) -> Any:
     """List jobs, newest first unless `sort` says otherwise."""

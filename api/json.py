@@ -78,6 +78,14 @@ class Parser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": marshmallow.RAISE}  # noqa: RUF012
 
+    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> Any:
+        """Return the query; refuses a parameter that is there twice and takes one value: either may be meant."""
+        single = {name for name, field in schema.load_fields.items() if not isinstance(field, marshmallow.fields.List)}
+        twice = [name for name, values in req.args.lists() if len(values) > 1 and name in single]
+        if twice:
+            raise marshmallow.ValidationError({name: ["Given more than once: this takes one value."] for name in twice})
+        return super().load_querystring(req, schema)
+
     def _raw_load_json(self, req: Request) -> Any:
         data = req.get_data(cache=True)
         if not data:

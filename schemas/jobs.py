@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from models.states import TERMINAL
 from schemas.books import BookSchema, FindingSchema
@@ -23,11 +24,15 @@ class JobFilterQuery(Strict):
 
 
 class JobQuery(PageQuery, JobFilterQuery):
-    """Which jobs to list."""
+    """Which jobs to list. ``kinds``: those that there are."""
+
+    def __init__(self, *, kinds: Collection[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kinds = kinds
 
     status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
     profile_id = fields.String(load_default=None)
-    kind = fields.String(load_default=None)
+    kind = fields.String(load_default=None, metadata={"description": "What it makes, as `character_card`."})
     q = fields.String(
         load_default=None,
         validate=validate.Length(1, 200),
@@ -38,6 +43,12 @@ class JobQuery(PageQuery, JobFilterQuery):
         },
     )
     sort = sort_by("created_at", "finished_at", "cost_usd", "status")
+
+    @validates("kind")
+    def is_known(self, value: str | None, **_: Any) -> None:
+        """An empty list would look like an answer."""
+        if value is not None and value not in self.kinds:
+            raise ValidationError(f"Is none of: {', '.join(self.kinds)}.")
 
     @validates_schema
     def within_a_batch(self, data: dict[str, Any], **_: Any) -> None:

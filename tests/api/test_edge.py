@@ -336,6 +336,27 @@ def test_ready_names_what_is_missing(client: FlaskClient, database: Any) -> None
     assert answer.json["provider"] == "offline"
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "told"),
+    [
+        ("kind=poem", "kind", "Is none of: character_card."),
+        ("status=queued&status=failed", "status", "Given more than once: this takes one value."),
+        ("limit=1&limit=2", "limit", "Given more than once: this takes one value."),
+        ("colour=red&colour=blue", "colour", "Unknown field"),
+    ],
+)
+def test_a_filter_that_finds_nothing_for_sure_is_refused(
+    client: FlaskClient, query: str, field: str, told: str
+) -> None:
+    answer = client.get(f"/api/v2/jobs?{query}")
+    assert (answer.status_code, list(answer.json["details"])) == (422, [field])
+    assert told in answer.json["details"][field][0]
+
+
+def test_a_list_may_be_given_value_by_value(client: FlaskClient) -> None:
+    assert client.get("/api/v2/characters?tags=noir&tags=sea").status_code == 200
+
+
 def test_jobs_are_listed_newest_first_and_filtered(client: FlaskClient, owner: str) -> None:
     batch_id, sent = work.open_batch(owner, items=5, window=5)
     work.run(sent[0].job_id)
@@ -345,7 +366,7 @@ def test_jobs_are_listed_newest_first_and_filtered(client: FlaskClient, owner: s
     rest = client.get("/api/v2/jobs", query_string={"cursor": body["next_cursor"]}).json
     assert [job["job_id"] for job in rest["jobs"]] == [message.job_id for message in reversed(sent[:3])]
     assert rest["next_cursor"] is None
-    assert client.get("/api/v2/jobs?status=completed").json["total"] == 1
+    assert client.get("/api/v2/jobs?status=completed&kind=character_card").json["total"] == 1
     assert client.get(f"/api/v2/jobs?batch_id={batch_id}&status=queued").json["total"] == 4
     assert client.get("/api/v2/jobs?created_before=2020-01-01T00:00:00Z").json["total"] == 0
     assert client.get("/api/v2/jobs?created_after=2020-01-01T00:00:00").json["total"] == 5

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from models.profiles import ProfileVersion
-from models.services import profiles
+from models.services import keys, profiles
 from models.services.pages import write_places
 from schemas.profile_rules import check_config, check_prompts, find_prompt_warnings
 from schemas.prompts import PROMPTS
@@ -175,8 +175,10 @@ def test_an_edit_names_the_version_that_it_changes(client: FlaskClient) -> None:
     assert client.patch(path, json={"name": "Other"}, headers={"If-Match": "*"}).json["version"] == 2
 
 
-def test_a_stale_edit_is_told_who_edited_when(client: FlaskClient) -> None:
+def test_a_stale_edit_is_told_who_edited_when(client: FlaskClient, app: Flask, database: Any, owner: str) -> None:
     path = made(client)
+    with database.transaction() as session:
+        other = app.test_client(), {"X-API-Key": keys.create_key(session, owner, "another", keys.SCOPES)[1]}
     now = client.patch(path, json={"description": "Dry."}, headers=at(1)).json
     for send, body in ((client.put, BODY), (client.patch, {"name": "Other"}), (client.delete, None)):
         answer = send(path, json=body, headers=at(1))
@@ -185,10 +187,12 @@ def test_a_stale_edit_is_told_who_edited_when(client: FlaskClient) -> None:
         conflict |= {name: now[name] for name in ("updated_by", "updated_at")}
         assert answer.json == conflict | {
             "error": "PROFILE_VERSION_CONFLICT",
-            "message": "Profile has been modified by another user",
+            "message": "Profile has been changed since you read it",
             "details": conflict,
             "request_id": answer.headers["X-Request-ID"],
         }
+    answer = other[0].patch(path, json={"name": "Other"}, headers=at(1) | other[1])
+    assert answer.json["message"] == "Profile has been modified by another user"
     assert client.get(path).json == now
 
 
