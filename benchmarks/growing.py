@@ -40,10 +40,9 @@ def measure(bed: Bed) -> list[Line]:
     ]
 
 
-KINDS = {"generation worker": "generation", "export process": "export", "web process": "web"}
+KINDS = {"generation worker": "generation", "export process": "export", "web process": "web", "Redis": "redis"}
 UNITS = {
     **dict.fromkeys(KINDS, "MB"),
-    "Redis": "MB",
     "list of jobs, p95": "ms",
 }
 
@@ -69,6 +68,5 @@ def look(bed: Bed, first: int, jobs: int) -> dict[str, list[float]]:
                 seen["list of jobs, p95"].append(percentile(times, 95))
                 for what, kind in KINDS.items():
                     seen[what].append(bed.memory(kind))
-                seen["Redis"].append(float(bed.broker().info("memory")["used_memory"]) / 1e6)
                 bed.say(", ".join(f"{what} {values[-1]:.1f}" for what, values in seen.items()))
     return seen

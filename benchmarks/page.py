@@ -42,12 +42,13 @@ beside jobs (heartbeats, looks at the queues) is in it.
 
 def page(kept: Mapping[str, Any], reasons: str) -> str:
     """Return the page. ``reasons``: sections named after rows that say why each misses, with the profile of it."""
-    results = {name: Result.of(read) for name, read in kept["rows"].items() if name in ROWS}
+    results = {name: Result.of(kept["rows"][name]) for name in ROWS if name in kept["rows"]}
+    rows = [row for name, result in results.items() for row in cells(name, result)]
     parts = [
         *("# Benchmarks", ""),
         *paragraph(INTRODUCTION),
         *machine_of(results),
-        *table(TITLES, (row for name in ROWS if name in results for row in cells(name, results[name]))),
+        *(table(TITLES, rows) if rows else []),
         *heading("How each row is measured"),
         *(line for name, row in ROWS.items() for line in how(name, row, results.get(name))),
         *missed(results, sections(reasons)),
