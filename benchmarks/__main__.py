@@ -6,6 +6,7 @@ Without names: all rows and the costs, and the pages are written. With names: on
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields
@@ -20,13 +21,14 @@ from benchmarks.rows import ROWS
 from benchmarks.services import Bed, services
 from benchmarks.sizes import TINY, Sizes
 
-OTHERS = ("costs", "scaling")
+OTHERS = {"costs": "what one job costs", "scaling": "calls a second by workers"}
+TITLES = {name: row.title for name, row in ROWS.items()} | OTHERS
 
 
 def read_arguments(given: Sequence[str] | None = None) -> tuple[argparse.Namespace, Sizes]:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join((*ROWS, *OTHERS))}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TITLES)}")
     parser.add_argument("--write", action="store_true", help="keep the figures and write the pages")
     parser.add_argument("--tiny", action="store_true", help="only try whether everything works")
     parser.add_argument("--label", default=page.AFTER, help="costs: what the figures are kept as: before, after")
@@ -35,7 +37,7 @@ def read_arguments(given: Sequence[str] | None = None) -> tuple[argparse.Namespa
         told = f"{one.metadata['help']} (default: {one.default})"
         parser.add_argument(f"--{one.name.replace('_', '-')}", type=kind, help=told)
     found = parser.parse_args(given)
-    if unknown := [name for name in found.names if name not in (*ROWS, *OTHERS)]:
+    if unknown := [name for name in found.names if name not in TITLES]:
         parser.error(f"there is no row {unknown[0]}")
     found.write = found.write or not (found.names or found.tiny)
     set_by_hand = {name: value for name in TINY if (value := getattr(found, name)) is not None}
@@ -43,28 +45,33 @@ def read_arguments(given: Sequence[str] | None = None) -> tuple[argparse.Namespa
 
 
 def main() -> None:
-    """Measure, show, keep."""
+    """Measure, show, keep. A row that cannot be measured keeps its last figures, and ends the program with 1."""
     given, sizes = read_arguments()
     console = Console()
     console.width = max(console.width, 0 if console.is_terminal else 150)
     kept = store.read()
     names = given.names or [*ROWS, "costs"]
-    began = time.monotonic()
-    with (
-        console.status("starting servers") as status,
-        services(sizes, lambda told: console.print(f"  [dim]{told}")) as bed,
-    ):
+    done, began = [], time.monotonic()
+    with console.status("starting servers") as status, services(sizes, lambda told: console.print(f"  {told}")) as bed:
         for number, name in enumerate(names, 1):
             status.update(f"{name} ({number} of {len(names)}), {time.monotonic() - began:.0f} s so far")
-            console.print(f"{name}: {ROWS[name].title if name in ROWS else name}")
-            measure(name, bed, kept, given.label)
-    console.print(shown(kept, [name for name in names if name in ROWS]))
+            console.print(f"{name}: {TITLES[name]}")
+            try:
+                measure(name, bed, kept, given.label)
+            except Exception:
+                console.print_exception()
+                continue
+            done.append(name)
+            if given.write:
+                store.write(kept)
+    if rows := [name for name in done if name in ROWS]:
+        console.print(shown(kept, rows))
     console.print(f"took {time.monotonic() - began:.0f} s")
     if given.write:
-        store.write(kept)
         page.write(kept, store.DOCS / "benchmarks.md")
         scaling.write(kept, store.DOCS)
         console.print("written: docs/benchmarks.json, docs/benchmarks.md, docs/scaling.md")
+    sys.exit(len(done) < len(names))
 
 
 def measure(name: str, bed: Bed, kept: dict[str, Any], label: str) -> None:

@@ -154,6 +154,12 @@ def limits(load: Load, kept: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     return sorted(found, key=lambda one: one[1])
 
 
+INTRODUCTION = """
+Written by `benchmarks/scaling.py` from [benchmarks.json](benchmarks.json): no number of a measurement was typed in.
+`python -m benchmarks scaling --write` measures the curve (four minutes), `make bench` what a job costs.
+"""
+
+
 def page(kept: Mapping[str, Any]) -> str:
     """Return docs/scaling.md."""
     label = AFTER if AFTER in kept["costs"] else BEFORE
@@ -162,10 +168,7 @@ def page(kept: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             *("# Scaling", ""),
-            *paragraph(
-                """Written by `benchmarks/scaling.py` from [benchmarks.json](benchmarks.json): no number of a
-                measurement was typed in."""
-            ),
+            *paragraph(INTRODUCTION),
             *curve_of(kept["scaling"]),
             *heading("What one worker asks for"),
             *worker_of(load, label, kept["costs"][label]["date"]),
