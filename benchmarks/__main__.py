@@ -77,7 +77,7 @@ def main() -> None:
 def measure(name: str, bed: Bed, kept: dict[str, Any], label: str) -> None:
     """Measure one row, or one of the others, into what is kept."""
     if name == "costs":
-        kept["costs"][label] = {"date": store.today(), "loads": costs.measure(bed)}
+        kept["costs"][label] = {"date": store.today(), "machine": store.machine(), "loads": costs.measure(bed)}
     elif name == "scaling":
         kept["scaling"] = {"date": store.today(), "machine": store.machine(), **scaling.measure(bed)}
     else:

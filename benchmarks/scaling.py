@@ -22,6 +22,7 @@ from benchmarks.figures import short
 from benchmarks.markdown import heading, paragraph, table
 from benchmarks.page import AFTER, BEFORE
 from benchmarks.services import TWO_CALLS, Bed
+from models.db import POOLS, WORK
 
 COMMITTERS = (1, 16)  # connections that commit at one time
 COMMIT_SECONDS = 2.0
@@ -29,9 +30,10 @@ WORKERS = (10, 100, 1000)
 # What the page reckons with.
 THREADS = 200  # of a generation worker, as the Procfile has it
 CALL_SECONDS = 5.0
-POOL = 21  # connections that a generation worker opens at most (models/db.py: 10 + 10, and the heartbeat)
+SIZES = {name: int(pool["pool_size"]) + int(pool["max_overflow"]) for name, pool in POOLS.items()}
+POOL = sum(SIZES.values())  # connections that a generation worker opens at most, its heartbeat's among them
 EXPORT_POOL = 2  # of an export process, in practice: it works on one job
-WEB_CONNECTIONS = 2 * 20  # one web server
+WEB_CONNECTIONS = 2 * SIZES[WORK]  # one web server: two processes
 MOST_CONNECTIONS = 200  # as the embedded server and docs/operations.md have it
 MOST_CLIENTS = 10_000  # of Redis, as it is by default
 LARGE_CORES = 32  # of a large database server
@@ -136,10 +138,12 @@ class Load:
         return capacity / (each * self.jobs)
 
 
-def limits(load: Load, kept: Mapping[str, Any]) -> list[tuple[str, float, str]]:
-    """Return what can saturate: what, the workers that it suffices for, and what helps; the first to saturate first."""
+def limits(load: Load, here: int, scaling: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+    """Return what can saturate: what, the workers that it suffices for, and what helps; the first to saturate first.
+
+    ``here``: the cores of the machine that was measured.
+    """
     cpu = load.cost["cpu_ms"]
-    here = store.machine()["cores"]
     connections = (MOST_CONNECTIONS - WEB_CONNECTIONS) / (POOL + EXPORT_POOL * load.exporters(10) / 10)
     found = [
         (f"connections to PostgreSQL, {MOST_CONNECTIONS}, without PgBouncer", connections, BOUNCER),
@@ -148,7 +152,7 @@ def limits(load: Load, kept: Mapping[str, Any]) -> list[tuple[str, float, str]]:
         ("CPU of Redis, which uses one core", load.suffice(1000, cpu["redis"]), ANOTHER),
         (f"connections to Redis, {MOST_CLIENTS:,}", MOST_CLIENTS / load.cost["connections"]["redis"], "`maxclients`"),
     ]
-    if commits := kept["scaling"].get("commits", {}).get(str(COMMITTERS[-1])):
+    if commits := scaling.get("commits", {}).get(str(COMMITTERS[-1])):
         told = f"commits of PostgreSQL, {commits:,.0f}/s here from {COMMITTERS[-1]} connections"
         found.append((told, load.suffice(commits, load.cost["writing_commits"]), DISK))
     return sorted(found, key=lambda one: one[1])
@@ -163,15 +167,16 @@ Written by `benchmarks/scaling.py` from [benchmarks.json](benchmarks.json): no n
 def page(kept: Mapping[str, Any]) -> str:
     """Return docs/scaling.md."""
     label = AFTER if AFTER in kept["costs"] else BEFORE
-    load = Load(kept["costs"][label]["loads"]["default"])
-    first = limits(load, kept)
+    measured = kept["costs"][label]
+    load = Load(measured["loads"]["default"])
+    first = limits(load, measured["machine"]["cores"], kept["scaling"])
     return "\n".join(
         [
             *("# Scaling", ""),
             *paragraph(INTRODUCTION),
             *curve_of(kept["scaling"]),
             *heading("What one worker asks for"),
-            *worker_of(load, label, kept["costs"][label]["date"]),
+            *worker_of(load, label, measured["date"]),
             *heading("What saturates first"),
             *first_of(load, first),
             *table(TITLES, [(what, short(workers), then) for what, workers, then in first]),

@@ -52,8 +52,8 @@ def kept() -> dict[str, Any]:
             "P9": result(Line("import", "s", [1.0]), sizes={"runs": 1}),
         },
         "costs": {
-            "before": {"date": "2026-11-24", "loads": {"default": COST | {"statements": 295.0}}},
-            "after": {"date": "2026-11-25", "loads": {"default": COST, "P1": COST}},
+            "before": {"date": "2026-11-24", "machine": MACHINE, "loads": {"default": COST | {"statements": 295.0}}},
+            "after": {"date": "2026-11-25", "machine": MACHINE, "loads": {"default": COST, "P1": COST}},
         },
         "scaling": {
             "date": "2026-11-25",
