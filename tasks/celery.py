@@ -8,8 +8,9 @@ from typing import Any
 from celery import Celery, signals
 
 import logs
-from tasks import broker_restart
+from tasks import broker_clients, broker_restart
 
+broker_clients.install()
 broker_restart.install()
 
 app = Celery("cardforge", config_source="celeryconfig", include=["tasks.steps", "tasks.upkeep", "tasks.webhooks"])
