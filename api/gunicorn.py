@@ -1,5 +1,6 @@
 """The web server's settings and their reasons: `gunicorn -c api/gunicorn.py "api:create_app()"`."""
 
+import gc
 import os
 import stat
 import tempfile
@@ -92,3 +93,6 @@ def on_exit(_server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let streams of events end when the process is to stop, or it would be killed over them."""
     worker.wsgi.extensions["feed"].is_alive = lambda: worker.alive
+    # What there is now stays to the end: without it, looking for garbage is no work.
+    gc.collect()
+    gc.freeze()

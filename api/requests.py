@@ -25,6 +25,7 @@ SECURITY_HEADERS = {
     # For data, of which a browser is to make nothing. The two pages say for themselves what they need.
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
+KEEP_NONE = {"Cache-Control": "no-store"}
 
 
 def register(app: Flask) -> None:
@@ -58,11 +59,13 @@ def check_address() -> None:
 
 def end(response: Response) -> Response:
     """Put the headers on that every answer has, and write the request's one line."""
-    response.headers["X-Request-ID"] = g.get("request_id", "")
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.path.startswith("/api/"):
-        response.headers.setdefault("Cache-Control", "no-store")
+    api = request.path.startswith("/api/")
+    headers = {"X-Request-ID": g.get("request_id", ""), **SECURITY_HEADERS, **(KEEP_NONE if api else {})}
+    there = {name.lower() for name, _ in response.headers}  # looked at once: Werkzeug would for each anew
+    for name, value in headers.items():
+        if name.lower() not in there:
+            response.headers.add(name, value)
+    if api:
         allow_origin(response)
     if not request.path.startswith(("/health/", "/metrics")):
         log.info(
