@@ -258,6 +258,16 @@ def test_a_stream_that_breaks_off_may_be_tried_again(
     assert json.loads(provider.complete(PROMPT, SAMPLING).text) == CARD
 
 
+def test_an_answer_whose_bill_gets_lost_is_taken_and_told_to_the_operator(
+    provider: OpenAIProvider, model_server: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    model_server.script = [raw(said(json.dumps(CARD), "stop"), b"data: {oops")]
+    completion = provider.complete(PROMPT, SAMPLING)
+    assert json.loads(completion.text) == CARD
+    assert (completion.usage.cost_usd, completion.usage.cost_basis) == (Decimal(0), "local")
+    assert "broke off between an answer and its usage" in caplog.text
+
+
 def test_a_stream_that_breaks_off_brings_the_bill_that_came(
     provider: OpenAIProvider, model_server: ModelServer
 ) -> None:
