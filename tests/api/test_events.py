@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def parse(blocks: Iterator[bytes]) -> Iterator[Read]:
                 yield int(fields["id"]), fields["event"], json.loads(fields["data"])
 
 
-def watch(client: FlaskClient, stream: Stream, after: int = 0) -> Iterator[Read]:
+def watch(client: FlaskClient, stream: Stream, after: int = 0) -> Generator[Read]:
     answer = client.get(path_of(stream), headers={"Last-Event-ID": str(after)} if after else {})
     assert answer.status_code == 200, answer.text
     assert answer.mimetype == "text/event-stream"
@@ -169,8 +170,8 @@ def test_items_that_were_refused_are_told(client: FlaskClient) -> None:
         "batch_options": {"skip_invalid": True},
     }
     batch_id = client.post("/api/v2/batch-generations", json=body).json["batch_id"]
-    told = watch(client, Stream("batch", batch_id))
-    assert next(told)[2]["error"]["code"] == "VALIDATION_ERROR"
+    with closing(watch(client, Stream("batch", batch_id))) as told:  # not left to the garbage collector
+        assert next(told)[2]["error"]["code"] == "VALIDATION_ERROR"
 
 
 def test_another_owners_events_are_not_there(batch: Any, stranger: FlaskClient) -> None:
