@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.artifacts import Artifact
 from models.batches import Batch, Item
+from models.db import table_of
 from models.errors import NotFound
 from models.ids import new_id
 from models.jobs import Job
@@ -58,7 +59,7 @@ def open_batch(
     session.flush()
     ids = insert_jobs(session, owner_id, jobs, batch_id=batch.id, priority=new.priority, request_id=request_id)
     session.execute(
-        insert(Item),
+        insert(table_of(Item)),
         [
             {"batch_id": batch.id, "position": position, "job_id": job_id, "info": dict(job.info)}
             for position, (job_id, job) in enumerate(zip(ids, jobs, strict=True), start=1)

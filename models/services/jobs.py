@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session, undefer
 
 from models.batches import Batch
+from models.db import table_of
 from models.errors import NotFound, WrongState
 from models.events import Event, Kind
 from models.ids import new_id
@@ -19,6 +20,14 @@ from models.services import moves, usage
 from models.services.moves import Dispatch
 from models.services.profiles import completed
 from models.states import TERMINAL, Status
+
+JOBS = table_of(Job)
+# The rows are made where they are kept: thirty thousand steps of a large batch need not be written out and read.
+ADD_STEPS = text(
+    "INSERT INTO steps (job_id, index, name) SELECT job.id, step.place - 1, step.name"
+    " FROM unnest(CAST(:ids AS text[])) AS job (id),"
+    " unnest(CAST(:names AS text[])) WITH ORDINALITY AS step (name, place)"
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,12 @@ def insert_jobs(
     usage.refuse_spent(session, owner_id)
     ids = [new_id("job") for _ in new]
     session.execute(
-        insert(Job),
+        insert(JOBS),
         [
             {
                 "id": job_id,
                 "root_id": job_id,
+                "retry_of": None,
                 "owner_id": owner_id,
                 "kind": job.kind,
                 "batch_id": batch_id,
@@ -77,14 +87,9 @@ def insert_jobs(
             for position, (job_id, job) in enumerate(zip(ids, new, strict=True), start=1)
         ],
     )
-    session.execute(
-        insert(Step),
-        [
-            {"job_id": job_id, "index": index, "name": name}
-            for job_id, job in zip(ids, new, strict=True)
-            for index, name in enumerate(job.steps)
-        ],
-    )
+    for steps in dict.fromkeys(tuple(job.steps) for job in new):
+        these = [job_id for job_id, job in zip(ids, new, strict=True) if tuple(job.steps) == steps]
+        session.execute(ADD_STEPS, {"ids": these, "names": list(steps)})
     refused = [job_id for job_id, job in zip(ids, new, strict=True) if job.error]
     if refused:
         session.execute(update(Job).where(Job.id.in_(refused)).values(finished_at=func.now()))
