@@ -2,169 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import shutil
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg2
 import redis
-import requests
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-import settings
 from cli import dump
 from cli.backup import newest_schema
-from cli.probe import check_database, check_redis, masked
-from cli.processes import StartError
+from cli.checks.machine import check_disk, check_python, check_settings
+from cli.checks.model import check_model
+from cli.checks.patient import UP, Finding, Patient
+from cli.checks.services import check_postgres, check_queue
+from cli.checks.web import check_web
 from cli.stack import commands
 
-OLDEST_PYTHON = (3, 11)
-SECONDS = 5.0  # how long a check waits for an answer
-MODEL_SECONDS = 30.0
 SKEW_SECONDS = 2.0  # leases and retries go by PostgreSQL's clock; people and logs by the machines'
 REPAIRS, RAN_AT, SENT_AT = "cardforge:repairs", "ran_at", "sent_at"  # as in tasks/queues.py
 UPKEEP_QUEUE = "cardforge:upkeep"
-UP = "`cardforge up` starts everything"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one check found. ``state``: ok, warning, fault, or unknown where another fault is in the way."""
-
-    part: str
-    state: str
-    detail: str
-    remedy: str = ""
-
-
-@dataclass
-class Patient:
-    """What is looked at: ``env`` as the processes have it; ``least_free`` in MB; ``call``: ask the model something."""
-
-    env: Mapping[str, str]
-    home: Path
-    least_free: float = 1000
-    call: bool = True
-    faulty: set[str] = field(default_factory=set)
-
-    def engine(self) -> settings.Engine:
-        """The engine's timings, or the defaults where they cannot be read."""
-        try:
-            return settings.engine(self.env)
-        except settings.SettingError:
-            return settings.Engine()
-
-    def ask(self, query: str) -> list[Any]:
-        """The rows of a query."""
-        with dump.connected(self.env["DATABASE_URL"]) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            return list(cursor.fetchall())
-
-    def redis(self) -> Any:
-        """A client of Redis that does not wait for long."""
-        waits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-        return redis.Redis.from_url(self.env["REDIS_URL"], retry=Retry(NoBackoff(), 0), **waits)
-
-
-# --- this machine -------------------------------------------------------------------------------------------------
-
-
-def check_python(_: Patient) -> Finding:
-    """The version of Python."""
-    found = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        return Finding("python", "fault", f"This is Python {found}.", "Install Python 3.11 or newer, and make again.")
-    return Finding("python", "ok", found)
-
-
-def check_settings(patient: Patient) -> Finding:
-    """Every setting, each by its own reader."""
-    readers: tuple[Callable[[Mapping[str, str]], object], ...] = (
-        settings.llm,
-        settings.engine,
-        settings.daily,
-        settings.rate_limits,
-        settings.web_streams,
-        settings.metrics_token,
-        settings.webhooks,
-        settings.model_prices,
-    )
-    wrong = []
-    for read in readers:
-        try:
-            read(patient.env)
-        except settings.SettingError as error:
-            wrong.append(str(error))
-    if wrong:
-        return Finding("settings", "fault", " ".join(wrong), "Mend it in the environment; .env.example says more.")
-    return Finding("settings", "ok", "can be used")
-
-
-def check_disk(patient: Patient) -> Finding:
-    """What is free where we, and a PostgreSQL of this machine, write."""
-    places = {"CARDFORGE_HOME": patient.home if patient.home.exists() else patient.home.parent}
-    if (folder := data_folder(patient)) is not None:
-        places["PostgreSQL"] = folder
-    remedy = "Make room: older logs, RETENTION_DAYS for finished work; or a larger disk."
-    told = []
-    for name, path in places.items():
-        usage = shutil.disk_usage(path)
-        told.append(f"{usage.free / 1e9:,.1f} GB free for {name}")
-        if usage.free < patient.least_free * 1e6:
-            return Finding("disk", "fault", f"The disk of {name} is full: {usage.free / 1e6:,.0f} MB left.", remedy)
-    try:
-        with tempfile.TemporaryFile(dir=places["CARDFORGE_HOME"]) as file:
-            file.write(b"x" * 65536)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        return Finding("disk", "fault", f"{places['CARDFORGE_HOME']} cannot be written: {reason}.", remedy)
-    return Finding("disk", "ok", ", ".join(told))
-
-
-def data_folder(patient: Patient) -> Path | None:
-    """Where PostgreSQL keeps its data, if that is on this machine and can be seen."""
-    url = urlsplit(patient.env.get("DATABASE_URL", ""))
-    socket = parse_qs(url.query).get("host", [""])[0]
-    if url.hostname not in {None, "127.0.0.1", "localhost", "::1"} or (not url.hostname and not socket):
-        return None
-    try:
-        folder = Path(patient.ask("SHOW data_directory")[0][0])
-        return folder if folder.exists() else None
-    except (psycopg2.Error, dump.Refused, KeyError):  # it may be away, or not tell us: that is for the other checks
-        return None
-
-
-# --- PostgreSQL ---------------------------------------------------------------------------------------------------
-
-
-def check_postgres(patient: Patient) -> Finding:
-    """PostgreSQL answers."""
-    url = patient.env.get("DATABASE_URL")
-    if not url:
-        told = f"DATABASE_URL is not set, and no `cardforge up` runs on {patient.home}."
-        return Finding("database", "fault", told, f"{UP}; or set DATABASE_URL.")
-    try:
-        check_database(url)
-    except StartError as error:
-        remedy = "Start PostgreSQL, or mend DATABASE_URL; nothing is lost while it is away."
-        return Finding("database", "fault", str(error), remedy)
-    (version, connections, most) = patient.ask(
-        "SELECT current_setting('server_version'), (SELECT count(*) FROM pg_stat_activity "
-        "WHERE backend_type = 'client backend'), current_setting('max_connections')::int"
-    )[0]
-    told = f"PostgreSQL {version.split()[0]}, {connections} of {most} connections"
-    if connections > 0.9 * most:
-        return Finding("database", "warning", told, "Raise max_connections, or run fewer processes.")
-    return Finding("database", "ok", told)
+# --- the engine: schema, workers, beat, clocks --------------------------------------------------------------------
 
 
 def check_schema(patient: Patient) -> Finding:
@@ -200,30 +60,6 @@ def queues_by_process() -> dict[str, list[str]]:
     """The queues that each process serves, as in the Procfile."""
     found = commands(Path(), {}, None)
     return {name: words[words.index("-Q") + 1].split(",") for name, words in found.items() if "-Q" in words}
-
-
-# --- Redis --------------------------------------------------------------------------------------------------------
-
-
-def check_queue(patient: Patient) -> Finding:
-    """Redis answers, can write, and throws nothing away."""
-    url = patient.env.get("REDIS_URL")
-    if not url:
-        told = f"REDIS_URL is not set, and no `cardforge up` runs on {patient.home}."
-        return Finding("redis", "fault", told, f"{UP}; or set REDIS_URL.")
-    try:
-        check_redis(url)
-    except StartError as error:
-        remedy = "Start Redis, or mend REDIS_URL; work is accepted meanwhile and goes on by itself when it is back."
-        return Finding("redis", "fault", str(error), remedy)
-    with patient.redis() as client:
-        told = client.info()
-    if "err" in {told.get("aof_last_write_status"), told.get("aof_last_bgrewrite_status")}:
-        return Finding("redis", "fault", "Redis cannot write to its disk.", "Make room on the disk of Redis.")
-    if told.get("maxmemory") and told.get("maxmemory_policy") != "noeviction":
-        words = f"Redis may throw messages away (maxmemory-policy {told['maxmemory_policy']})."
-        return Finding("redis", "warning", words, "Set maxmemory-policy noeviction.")
-    return Finding("redis", "ok", f"Redis {told.get('redis_version', '')}, {told.get('used_memory_human', '?')}")
 
 
 def check_beat(patient: Patient) -> Finding:
@@ -278,138 +114,7 @@ def check_clock(patient: Patient) -> Finding:
     return Finding("clock", "ok", f"within {abs(worst):.1f} s of {' and '.join(skews)}")
 
 
-# --- the model server ---------------------------------------------------------------------------------------------
-
-
-def check_model(patient: Patient) -> Finding:
-    """The model server answers, takes the key and has the model. Asks the smallest question there is."""
-    try:
-        llm = settings.llm(patient.env)
-    except settings.SettingError as error:
-        return Finding("model", "fault", str(error), "Mend it in the environment.")
-    if llm.base_url is None:
-        return Finding("model", "ok", "none is set: the offline writer writes")
-    where = masked(llm.base_url)
-    try:
-        found = look_at_list(llm, where) or (ask_model(llm, where) if patient.call else None)
-    except requests.RequestException as error:
-        told = f"The model server {where} does not answer ({type(error).__name__})."
-        return Finding("model", "fault", told, "Start it, or mend LLM_BASE_URL; jobs wait some minutes, then fail.")
-    return found or Finding("model", "ok", f"{llm.model} at {where} answers")
-
-
-def look_at_list(llm: settings.Llm, where: str) -> Finding | None:
-    """Read the server's list of models, where it has one; returns what is wrong."""
-    listed = requests.get(f"{llm.base_url}/models", headers=authorization(llm), timeout=MODEL_SECONDS)
-    return refusal(listed.status_code, where, llm) or missing_model(listed, where, llm.model)
-
-
-def ask_model(llm: settings.Llm, where: str) -> Finding | None:
-    """Ask for a word; returns what is wrong. Some servers look at the key, and at the model, only then."""
-    question = {"model": llm.model, "messages": [{"role": "user", "content": "Say OK."}], "max_tokens": 16}
-    url = f"{llm.base_url}/chat/completions"
-    asked = requests.post(url, headers=authorization(llm), json=question, timeout=MODEL_SECONDS)
-    if (found := refusal(asked.status_code, where, llm)) is not None:
-        return found
-    if asked.status_code in {400, 404} and "model" in asked.text.lower():
-        return unknown_model(where, llm.model, [])
-    if asked.status_code >= 400:
-        told = f"{where} refused the smallest of questions ({asked.status_code})."
-        return Finding("model", "warning", told, "Try a job, and see its log.")
-    return None
-
-
-def authorization(llm: settings.Llm) -> dict[str, str]:
-    """The header that carries the key."""
-    return {"Authorization": f"Bearer {llm.api_key}"} if llm.api_key else {}
-
-
-def refusal(status: int, where: str, llm: settings.Llm) -> Finding | None:
-    """What a status says of the account or the server, if it does."""
-    setting = "OPENROUTER_API_KEY" if llm.base_url == settings.OPENROUTER_URL else "LLM_API_KEY"
-    if status in {401, 403}:
-        told = f"{where} does not take the key ({status})." if llm.api_key else f"{where} wants a key ({status})."
-        return Finding("model", "fault", told, f"Set {setting} to a good key, and restart web and workers.")
-    if status == 402:
-        return Finding("model", "fault", f"{where} wants to be paid (402).", "Add credit to the account.")
-    if status == 429:
-        return Finding("model", "warning", f"{where} is asked too often (429).", "Wait; workers do so by themselves.")
-    if status >= 500:
-        told = f"The model server {where} is in trouble ({status})."
-        return Finding("model", "fault", told, "See its own status or log; jobs try again for some minutes.")
-    return None
-
-
-def missing_model(listed: requests.Response, where: str, model: str) -> Finding | None:
-    """A finding when the server has a list of models, and ours is not in it."""
-    try:
-        names = [str(one["id"]) for one in listed.json()["data"]]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if not names or model in names or model == settings.OPENROUTER_MODEL or ":" in model:
-        return None
-    return unknown_model(where, model, names)
-
-
-def unknown_model(where: str, model: str, names: list[str]) -> Finding:
-    """The model is not there; with the names that come closest."""
-    close = difflib.get_close_matches(model, names, 3, 0.4) or names[:3]
-    such = f", such as {', '.join(close)}" if close else ""
-    return Finding("model", "fault", f"{where} has no model {model}.", f"Set LLM_MODEL to one that it has{such}.")
-
-
-# --- the API ------------------------------------------------------------------------------------------------------
-
-
-def check_web(patient: Patient) -> Finding:
-    """The API answers and takes the key."""
-    url = address(patient)
-    try:
-        live = requests.get(f"{url}/health/live", timeout=SECONDS)
-        ours = live.ok and live.json().get("status") == "ok"
-    except requests.ConnectionError:
-        return Finding("web", "fault", f"No API answers at {url}.", f"Start the web process; {UP}.")
-    except (requests.RequestException, ValueError):
-        ours = False
-    if not ours:
-        told = f"Another program answers at {url}."
-        return Finding("web", "fault", told, "Choose another PORT for Cardforge, or set CARDFORGE_URL.")
-    key = patient.env.get("CARDFORGE_API_KEY", "").strip() or read_key(patient.home)
-    if not key:
-        told = f"answers at {url}, but there is no API key to try"
-        return Finding("web", "warning", told, "Set CARDFORGE_API_KEY; `python -m migrations new-key` makes one.")
-    asked = requests.get(f"{url}/api/v2/jobs?limit=1", headers={"Authorization": f"Bearer {key}"}, timeout=SECONDS)
-    if asked.status_code == 401:
-        remedy = "Set CARDFORGE_API_KEY to a good key; `python -m migrations new-key` makes one."
-        return Finding("web", "fault", f"The API at {url} does not take the API key.", remedy)
-    return Finding("web", "ok", f"answers at {url}")
-
-
-def address(patient: Patient) -> str:
-    """Where the API should be."""
-    return (patient.env.get("CARDFORGE_URL") or f"http://127.0.0.1:{patient.env.get('PORT') or 8000}").rstrip("/")
-
-
-def read_key(home: Path) -> str:
-    """The home's first key, or nothing."""
-    try:
-        return (home / "api-key").read_text().strip()
-    except OSError:
-        return ""
-
-
-def check_remote(patient: Patient) -> list[Finding]:
-    """What a server elsewhere says of its own parts."""
-    try:
-        parts = requests.get(f"{address(patient)}/health/ready", timeout=4 * SECONDS).json()["parts"]
-    except (requests.RequestException, ValueError, KeyError):
-        return []
-    remedy = "Run `cardforge doctor` where the server runs."
-    return [
-        Finding(name, "ok", part["detail"]) if part["state"] == "ok" else Finding(name, "fault", part["detail"], remedy)
-        for name, part in parts.items()
-    ]
-
+# --- all of them --------------------------------------------------------------------------------------------------
 
 # part -> (check, the parts without which it cannot be told)
 CHECKS: dict[str, tuple[Callable[[Patient], Finding], tuple[str, ...]]] = {

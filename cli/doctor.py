@@ -11,7 +11,8 @@ import click
 
 from cli import checkup, show
 from cli.backup import running_services
-from cli.checkup import Finding, Patient
+from cli.checks.patient import Finding, Patient
+from cli.checks.web import check_remote
 from cli.connect import home_folder
 from cli.ends import SOME_FAILED, answering
 
@@ -35,7 +36,7 @@ def doctor(as_json: bool, no_call: bool, least_free: float, only: tuple[str, ...
     services = running_services(home)
     patient = Patient(dict(services) | os.environ, home, least_free, not no_call)
     if remote(patient) and not only:
-        found = [*checkup.examine(patient, ("python", "web")), *checkup.check_remote(patient)]
+        found = [*checkup.examine(patient, ("python", "web")), *check_remote(patient)]
     else:
         found = checkup.examine(patient, only)
     good = all(finding.state in {"ok", "warning"} for finding in found)

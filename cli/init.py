@@ -14,7 +14,8 @@ import click
 import settings
 from cardforge_client import Cardforge, CardforgeError
 from cli import config, show
-from cli.checkup import Finding, Patient, check_model
+from cli.checks.model import check_model
+from cli.checks.patient import Finding, Patient
 from cli.config import DOTENV, SETTINGS
 from cli.connect import home_folder, running_url
 from cli.ends import Refused, answering, told

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,11 @@ from click.testing import CliRunner, Result
 from cli import backup as commands
 from cli import dump
 from cli.embedded import Server, start_postgres, start_redis
+from tests.cli.servers import home, postgres
 from tests.engine.processes import EXPORT, GENERATION, process, wait_for, web
 from tests.model_server import ModelServer
 
+__all__ = ["home", "postgres"]
 Env = dict[str, str]
 ITEMS = 8
 QUICK = {"LEASE_SECONDS": "4", "HEARTBEAT_SECONDS": "1", "UPKEEP_SECONDS": "1", "GRACE_SECONDS": "2"}
@@ -143,37 +144,25 @@ def test_after_backup_under_load_wipe_and_restore_every_card_is_there_and_work_g
 # --- what is refused ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def server(home: Path) -> Iterator[Server]:
-    server = start_postgres(home)
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def env(home: Path, server: Server) -> Env:
+def env(home: Path, postgres: Server) -> Env:
     """A database of a batch that never ran, and two characters' worth of rows."""
-    return plain(DATABASE_URL=server.url, REDIS_URL="redis://127.0.0.1:1/0", CARDFORGE_HOME=str(home))
+    return plain(DATABASE_URL=postgres.url, REDIS_URL="redis://127.0.0.1:1/0", CARDFORGE_HOME=str(home))
 
 
 @pytest.fixture(scope="module")
-def made(home: Path, server: Server) -> Path:
+def made(home: Path, postgres: Server) -> Path:
     """A backup of a database with some work in it; the database keeps it."""
-    env = plain(DATABASE_URL=server.url, REDIS_URL="redis://127.0.0.1:1/0", CARDFORGE_HOME=str(home))
+    env = plain(DATABASE_URL=postgres.url, REDIS_URL="redis://127.0.0.1:1/0", CARDFORGE_HOME=str(home))
     migrate(env)
     rows(
-        server.url,
+        postgres.url,
         "INSERT INTO batches (id, owner_id, name, max_concurrent, continue_on_error, total, queued) "
         "SELECT 'batch_' || n, (SELECT min(id) FROM owners), E'tab\\t new\\n \\\\ line é', 1, true, 1, 1 "
         "FROM generate_series(1, 500) AS n",
     )
-    rows(server.url, "INSERT INTO events (batch_id, kind, data) SELECT id, 'log', '{\"a\": \"\\\\n\"}' FROM batches")
-    dump.write(server.url, home / "made.cfb")
+    rows(postgres.url, "INSERT INTO events (batch_id, kind, data) SELECT id, 'log', '{\"a\": \"\\\\n\"}' FROM batches")
+    dump.write(postgres.url, home / "made.cfb")
     return home / "made.cfb"
 
 
@@ -190,30 +179,30 @@ def content(url: str) -> Any:
     )
 
 
-def test_a_database_in_use_is_not_overwritten_unless_forced(env: Env, made: Path, server: Server) -> None:
-    before = content(server.url)
+def test_a_database_in_use_is_not_overwritten_unless_forced(env: Env, made: Path, postgres: Server) -> None:
+    before = content(postgres.url)
     refused = ask(env, "restore", str(made))
     assert (refused.exit_code, "The database is not empty" in refused.output) == (2, True)
-    rows(server.url, "DELETE FROM batches WHERE id > 'batch_3'")
+    rows(postgres.url, "DELETE FROM batches WHERE id > 'batch_3'")
     forced = ask(env, "restore", str(made), "--force")
     assert forced.exit_code == 0, forced.output
-    assert content(server.url) == before
+    assert content(postgres.url) == before
     # Numbers go on where they were.
-    assert rows(server.url, "INSERT INTO events (kind) VALUES ('log') RETURNING id")[0][0] > before[1][0][1]
+    assert rows(postgres.url, "INSERT INTO events (kind) VALUES ('log') RETURNING id")[0][0] > before[1][0][1]
 
 
-def test_nothing_is_restored_under_a_running_worker(env: Env, made: Path, server: Server) -> None:
-    rows(server.url, "INSERT INTO workers (id, host, pid, queues, seen_at) VALUES ('w', 'h', 1, '{export}', now())")
+def test_nothing_is_restored_under_a_running_worker(env: Env, made: Path, postgres: Server) -> None:
+    rows(postgres.url, "INSERT INTO workers (id, host, pid, queues, seen_at) VALUES ('w', 'h', 1, '{export}', now())")
     try:
         refused = ask(env, "restore", str(made))
         assert (refused.exit_code, "stop all workers" in refused.output) == (2, True)
     finally:
-        rows(server.url, "DELETE FROM workers")
+        rows(postgres.url, "DELETE FROM workers")
 
 
 @pytest.mark.parametrize("how", ["cut", "changed", "longer", "no gzip", "another gzip", "no end"])
 def test_a_broken_file_is_refused_before_anything_is_touched(
-    env: Env, made: Path, server: Server, tmp_path: Path, how: str
+    env: Env, made: Path, postgres: Server, tmp_path: Path, how: str
 ) -> None:
     packed, plain_text = made.read_bytes(), gzip.decompress(made.read_bytes())
     broken = {
@@ -226,11 +215,11 @@ def test_a_broken_file_is_refused_before_anything_is_touched(
     }[how]
     file = tmp_path / "broken.cfb"
     file.write_bytes(broken)
-    before = content(server.url)
+    before = content(postgres.url)
     refused = ask(env, "restore", str(file), "--force")
     assert refused.exit_code == 2
     assert "is broken" in refused.output or "is no backup" in refused.output
-    assert content(server.url) == before
+    assert content(postgres.url) == before
 
 
 def test_a_backup_of_a_newer_schema_is_refused(env: Env, made: Path, tmp_path: Path) -> None:
@@ -246,10 +235,10 @@ def test_a_backup_of_a_newer_schema_is_refused(env: Env, made: Path, tmp_path: P
 
 
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(
-    env: Env, made: Path, server: Server, tmp_path: Path
+    env: Env, made: Path, postgres: Server, tmp_path: Path
 ) -> None:
-    rows(server.url, "CREATE DATABASE older")
-    older = env | {"DATABASE_URL": server.url.replace("/cardforge?", "/older?")}
+    rows(postgres.url, "CREATE DATABASE older")
+    older = env | {"DATABASE_URL": postgres.url.replace("/cardforge?", "/older?")}
     migrate(older, "upgrade", "0004")
     rows(older["DATABASE_URL"], "INSERT INTO owners (id, name) VALUES ('owner_1', 'somebody')")
     assert ask(older, "backup", str(tmp_path / "older.cfb")).exit_code == 0
@@ -278,14 +267,14 @@ def test_without_a_url_the_homes_own_database_is_taken(made: Path, tmp_path: Pat
     assert dump.check(tmp_path / "b.cfb").rows == dump.check(made).rows
 
 
-def test_a_backup_goes_through_pipes(env: Env, made: Path, server: Server) -> None:
-    before = content(server.url)
+def test_a_backup_goes_through_pipes(env: Env, made: Path, postgres: Server) -> None:
+    before = content(postgres.url)
     program = [sys.executable, "-c", "from cli.main import main; main()"]
     piped = subprocess.run([*program, "backup", "-"], env=env, capture_output=True, check=True)
     assert b"500 batches" in piped.stderr
-    rows(server.url, "DELETE FROM batches")
+    rows(postgres.url, "DELETE FROM batches")
     back = subprocess.run(
         [*program, "restore", "-", "--force"], env=env, input=piped.stdout, capture_output=True, check=True
     )
     assert b"restored: 500 batches" in back.stdout
-    assert content(server.url) == before
+    assert content(postgres.url) == before

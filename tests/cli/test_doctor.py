@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,32 +15,17 @@ import psycopg2
 import pytest
 
 from cli import checkup
-from cli.checkup import Finding, Patient
-from cli.embedded import Server, free_port, start_postgres, start_redis
+from cli.checks import model as model_check
+from cli.checks import web as web_check
+from cli.checks.patient import Finding, Patient
+from cli.embedded import Server, free_port
+from tests.cli.servers import home, postgres, redis_server
 from tests.engine.processes import EXPORT, GENERATION, beat, process, wait_for, web, worker
 from tests.model_server import ModelServer, Say
 
+__all__ = ["home", "postgres", "redis_server"]
 Env = dict[str, str]
 SECRET = "sk-hush-hush"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def postgres(home: Path) -> Iterator[Server]:
-    server = start_postgres(home)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def redis_server(home: Path) -> Iterator[Server]:
-    server = start_redis(home)
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +188,7 @@ def test_the_model_server_is_down(env: Env) -> None:
 
 
 def test_a_model_that_is_not_on_the_servers_list_is_named_with_those_that_are_like_it() -> None:
-    found = checkup.unknown_model("http://x/v1", "llama3.1", ["llama3.2", "llama3", "qwen"])
+    found = model_check.unknown_model("http://x/v1", "llama3.1", ["llama3.2", "llama3", "qwen"])
     assert found.remedy == "Set LLM_MODEL to one that it has, such as llama3.2, llama3."
 
 
@@ -229,6 +214,17 @@ def test_another_program_on_the_port(env: Env, tmp_path: Path) -> None:
         wait_for(
             lambda: look(env | {"PORT": str(port)}, "web").detail.startswith("Another program answers"), "it is told"
         )
+
+
+def test_a_web_process_that_hangs_is_not_taken_for_another_program(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_check, "SECONDS", 0.2)
+    with socket.socket() as hangs:
+        hangs.bind(("127.0.0.1", 0))
+        hangs.listen()  # connections are accepted, and nobody answers
+        found = look(env | {"PORT": str(hangs.getsockname()[1])}, "web")
+    assert (found.state, found.detail.startswith("The web process at http://127.0.0.1:")) == ("fault", True)
+    assert "does not answer (waited 0.2 s)" in found.detail
+    assert found.remedy == "See its log, and restart it."
 
 
 def test_an_installation_elsewhere_is_asked_by_its_address(env: Env, tmp_path: Path) -> None:

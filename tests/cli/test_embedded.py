@@ -20,7 +20,9 @@ import redis
 from cli import embedded, processes
 from cli.embedded import Server, start_postgres, start_redis
 from cli.processes import StartError
+from tests.cli.servers import home, postgres, redis_server
 
+__all__ = ["home", "postgres", "redis_server"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -44,25 +46,6 @@ def sql(server: Server, statement: str) -> list[tuple[object, ...]]:
 
 def redis_client(server: Server) -> redis.Redis:
     return redis.Redis.from_url(server.url, single_connection_client=True)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def postgres(home: Path) -> Iterator[Server]:
-    server = start_postgres(home)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def redis_server(home: Path) -> Iterator[Server]:
-    server = start_redis(home)
-    yield server
-    server.stop()
 
 
 def test_postgres_takes_200_connections_and_flushes_to_disk(postgres: Server) -> None:

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli import probe
-from cli.embedded import Server, free_port, start_postgres, start_redis
+from cli.embedded import Server, free_port
 from cli.processes import StartError
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = start_postgres(tmp_path_factory.mktemp("home"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = start_redis(tmp_path_factory.mktemp("home"))
-    yield server
-    server.stop()
 
 
 def refusal_of_database(url: str) -> str:

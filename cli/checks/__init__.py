@@ -1,0 +1,1 @@
+"""What `cardforge doctor` looks at, a file for each kind of part; `cli.checkup` runs them."""
