@@ -10,13 +10,14 @@ from typing import Any, NoReturn, cast
 import click
 
 from cardforge_client import Cardforge
-from cli import complete, saving, show
+from cli import saving, show
 from cli.catalogue import OptionsCommand
 from cli.connect import connect
 from cli.ends import INTERRUPTED, SOME_FAILED, answering, as_json_option, confirm, fail, gone, limit_option, yes_option
 from cli.estimates import print_estimate
 from cli.formats import FORMATS, USUAL
 from cli.options import read_options
+from cli.profile_ids import id_of, profile_option
 from cli.sources import generations
 
 STATUSES = click.Choice(["queued", "processing", "completed", "failed", "cancelled"])
@@ -36,12 +37,7 @@ def source_options(command: Any) -> Any:
         click.option(
             "-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any option below, in this form."
         ),
-        click.option(
-            "--profile",
-            "profile_id",
-            shell_complete=complete.profiles,
-            help="How to write: profile_fantasy, profile_concise, ... or yours.",
-        ),
+        profile_option(),
         click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Repeat for several."),
     ):
         command = option(command)
@@ -59,7 +55,8 @@ def read_generations(
 ) -> list[dict[str, Any]]:
     """The generations that files and options make."""
     read = read_options(pairs, forge.options()) if pairs else {}
-    return generations(files, {"format": list(formats or USUAL), **read, **chosen}, profile_id)
+    profile = id_of(forge, profile_id) if profile_id else None
+    return generations(files, {"format": list(formats or USUAL), **read, **chosen}, profile)
 
 
 @batch.command(cls=OptionsCommand, short_help="Make one card of each source file.")

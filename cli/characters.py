@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from cli import complete, show
+from cli import show
 from cli.connect import connect
 from cli.ends import SOME_FAILED, Refused, answering, as_json_option, confirm, fail, gone, limit_option, yes_option
 from cli.formats import FORMATS
 from cli.offline import FRONTENDS
 from cli.options import read_options
+from cli.profile_ids import id_of, profile_option
 from cli.texts import read_text, read_texts
 
 LONG = 300  # letters of a field on the screen
@@ -185,7 +186,7 @@ def edit(
 @click.argument("character_id")
 @click.argument("fields", nargs=-1, required=True, metavar="FIELD...")
 @click.option("--instruction", help="What to do differently.")
-@click.option("--profile", "profile_id", shell_complete=complete.profiles, help="How to write; else as it was made.")
+@profile_option("How to write; else as it was made.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
 @click.option("--wait", is_flag=True, help="Wait until it is written.")
 @as_json_option
@@ -202,8 +203,9 @@ def regenerate(
     """Have fields written anew (first_mes, scenario, ...); all others stay. Prints the job's id."""
     forge = connect()
     options = read_options(pairs, forge.options()) if pairs else None
+    profile = id_of(forge, profile_id) if profile_id else None
     job = forge.characters.regenerate(
-        character_id, fields, instruction=instruction, options=options, profile_id=profile_id
+        character_id, fields, instruction=instruction, options=options, profile_id=profile
     )
     if not as_json:
         show.say(job["job_id"])

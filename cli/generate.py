@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from cardforge_client import ApiError, BadAnswer, Cardforge, Unreachable
-from cli import complete, offline, saving, show
+from cli import offline, saving, show
 from cli.batches import PRIORITIES
 from cli.catalogue import OptionsCommand
 from cli.connect import connect
@@ -22,6 +22,7 @@ from cli.ends import INTERRUPTED, SOME_FAILED, Refused, answering, confirm, fail
 from cli.estimates import print_takes
 from cli.formats import USUAL
 from cli.options import read_options
+from cli.profile_ids import id_of, profile_option
 from cli.sources import SourceError, check_text, read_source
 
 FILE_NAME = re.compile(r"\.\w{1,5}$")
@@ -30,12 +31,7 @@ FILE_NAME = re.compile(r"\.\w{1,5}$")
 @click.command(cls=OptionsCommand, short_help="Make one card: of a file, standard input or a text.")
 @click.argument("source", required=False, metavar="[FILE|-|TEXT]")
 @click.option("--text", help="The source as a text, whatever it looks like.")
-@click.option(
-    "--profile",
-    "profile_id",
-    shell_complete=complete.profiles,
-    help="How to write: profile_fantasy, profile_concise, ... or yours.",
-)
+@profile_option()
 @click.option(
     "--card", type=click.Path(path_type=Path, dir_okay=False), help="A card to bring up to date (any format)."
 )
@@ -58,7 +54,7 @@ def generate(source: str | None, text: str | None, as_json: bool, **asked: Any) 
     \b
       cardforge generate mara.md --genre noir --variants 2
       cardforge generate "Sir Galahad keeps watch at the chapel." --out cards
-      pandoc notes.docx -t plain | cardforge generate - --profile profile_fantasy
+      pandoc notes.docx -t plain | cardforge generate - --profile fantasy
     """
     words, metadata = read(source, text)
     forge = connect()
@@ -111,7 +107,7 @@ def arguments(
     read_pairs = read_options(pairs, forge.options()) if pairs else {}
     found: dict[str, Any] = {"options": {"format": list(USUAL), **read_pairs, **chosen}, "metadata": metadata}
     if profile_id:
-        found["profile_id"] = profile_id
+        found["profile_id"] = id_of(forge, profile_id)
     if card:
         found["character_card"] = card_of(card)
     return found

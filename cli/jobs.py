@@ -14,6 +14,7 @@ from cli.batches import STATUSES
 from cli.connect import connect
 from cli.ends import answering, as_json_option, confirm, gone, limit_option, yes_option
 from cli.options import read_options
+from cli.profile_ids import id_of, profile_option
 
 
 @click.group()
@@ -24,15 +25,17 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--status", type=STATUSES)
 @click.option("--batch", "batch_id", help="Only this batch's.")
-@click.option("--profile", "profile_id", help="Only those written by this profile.")
+@profile_option("Only those written by this profile.")
 @click.option("-q", "--search", "q", help="Words of the character's or batch's name, or the code of an error.")
 @limit_option
 @as_json_option
 @answering
-def list_jobs(limit: int, as_json: bool, **asked: str | None) -> None:
+def list_jobs(limit: int, as_json: bool, profile_id: str | None, **asked: str | None) -> None:
     """List jobs, newest first."""
-    query: Any = {name: value for name, value in asked.items() if value}
-    found = connect().jobs.list(**query).first(limit)
+    forge = connect()
+    profile = id_of(forge, profile_id) if profile_id else None
+    query: Any = {name: value for name, value in {**asked, "profile_id": profile}.items() if value}
+    found = forge.jobs.list(**query).first(limit)
     if as_json:
         show.dump(found)
         return

@@ -12,25 +12,27 @@ from typing import Any
 import click
 
 from cardforge_client import Cardforge, Invalid, NotFound, StaleVersion
-from cli import complete, documents, show
+from cli import documents, show
 from cli.connect import connect
 from cli.documents import Document, body_of
 from cli.ends import REFUSED, Refused, answering, as_json_option, fail, told
 from cli.merging import Change, compare, merge
 from cli.merging import told as told_change
+from cli.profile_ids import id_of, profile_argument
 
 Profile = Mapping[str, Any]
 
 
 @click.command("pull", short_help="Save a profile as a file to edit.")
-@click.argument("profile_id", shell_complete=complete.profiles)
+@profile_argument
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @as_json_option
 @answering
 def pull(profile_id: str, file: Path | None, force: bool, as_json: bool) -> None:
     """Save a profile as FILE: YAML, or JSON by its name (- is standard output). `profiles push` stores it again."""
-    found = connect().profiles.get(profile_id)
+    forge = connect()
+    found = forge.profiles.get(id_of(forge, profile_id))
     if str(file) == "-":
         click.echo(documents.render(found, "yaml"), nl=False)
         return
@@ -91,7 +93,7 @@ def edit_in_editor(forge: Cardforge, profile_id: str, kind: str) -> Profile | No
 def edited(forge: Cardforge, path: Path, found: Profile) -> Profile | None:
     """The profile as it was stored from the editor. Where it is not, the text stays in ``path``."""
     while True:
-        click.edit(filename=str(path))
+        open_editor(path)
         try:
             document = documents.read(path)
             if document.body == body_of(found):
@@ -101,6 +103,15 @@ def edited(forge: Cardforge, path: Path, found: Profile) -> Profile | None:
             show.say(told(error) if isinstance(error, Invalid) else str(error))
             if not click.confirm("Edit again?", default=True):
                 raise Refused(f"Not stored. Your text is in {path}") from None
+
+
+def open_editor(path: Path) -> None:
+    """Open ``path`` in $EDITOR and wait. Raises `Refused` where there is none, or it gives up."""
+    try:
+        click.edit(filename=str(path))
+    except click.ClickException as error:
+        remedy = f"Set EDITOR to one that is here; or edit the file {path}, and: cardforge profiles push {path}"
+        raise Refused(f"{error.message.rstrip('.')}. {remedy}") from None
 
 
 # --- when two edit at one time ------------------------------------------------------------------------------------
@@ -125,7 +136,7 @@ def store(forge: Cardforge, document: Document, path: Path, was: Profile | None)
                 return theirs
             if choice == "edit":
                 documents.write(path, {**theirs, **filled(merge(body_of(theirs), changes))})
-                click.edit(filename=str(path))
+                open_editor(path)
                 body = documents.read(path).body
             elif choice == "both":
                 body = merge(body_of(theirs), changes)

@@ -10,13 +10,20 @@ from typing import Any
 import click
 
 from cardforge_client import Cardforge
-from cli import complete, show
+from cli import show
 from cli.connect import connect
 from cli.documents import ordered
 from cli.ends import Refused, answering, as_json_option, confirm, gone, yes_option
 from cli.options import read_options
 from cli.profile_files import edit_in_editor, pull, push
+from cli.profile_ids import id_of, profile_argument
 from cli.texts import read_texts
+
+NO_TERMINAL = (
+    "Nothing to change is given, and an editor needs a terminal. Give --option, --prompt, --unset, --name or"
+    " --description; or take it as a file, and store that: cardforge profiles pull PROFILE FILE, then"
+    " cardforge profiles push FILE."
+)
 
 
 @click.group()
@@ -39,13 +46,14 @@ def list_profiles(as_json: bool) -> None:
 
 
 @profiles.command("show")
-@click.argument("profile_id", shell_complete=complete.profiles)
+@profile_argument
 @click.option("--version", type=click.IntRange(min=1), help="As it was in this version.")
 @as_json_option
 @answering
 def show_profile(profile_id: str, version: int | None, as_json: bool) -> None:
     """Show a profile: its settings and prompts."""
     forge = connect()
+    profile_id = id_of(forge, profile_id)
     found = forge.profiles.version(profile_id, version) if version else forge.profiles.get(profile_id)
     if as_json:
         show.dump(found)
@@ -58,18 +66,19 @@ def show_profile(profile_id: str, version: int | None, as_json: bool) -> None:
 
 
 @profiles.command("clone", short_help="Make a profile of your own out of another.")
-@click.argument("profile_id", shell_complete=complete.profiles)
+@profile_argument
 @click.argument("name", required=False)
 @as_json_option
 @answering
 def clone(profile_id: str, name: str | None, as_json: bool) -> None:
     """Make a profile of your own, with this NAME, out of another; prints its id."""
-    made = connect().profiles.clone(profile_id, name)
+    forge = connect()
+    made = forge.profiles.clone(id_of(forge, profile_id), name)
     show.dump(made) if as_json else show.say(made["id"])
 
 
 @profiles.command("edit", short_help="Change a profile: its next version.")
-@click.argument("profile_id", shell_complete=complete.profiles)
+@profile_argument
 @click.option("--name", help="Another name.")
 @click.option("--description", help="Another description.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any of `cardforge options`.")
@@ -82,12 +91,13 @@ def clone(profile_id: str, name: str | None, as_json: bool) -> None:
 def edit(profile_id: str, version: int | None, kind: str, as_json: bool, **asked: Any) -> None:
     """Write a profile's next version: what is given here changes, all else stays.
 
-    With nothing given, the whole profile opens in $EDITOR.
+    With nothing given, the whole profile opens in $EDITOR. Scripts use `profiles pull` and `profiles push`.
     """
     given = any(asked.values())
     if not given and not sys.stdin.isatty():
-        raise Refused("Nothing to change: give --option, --prompt, --unset, --name or --description.")
+        raise Refused(NO_TERMINAL)
     forge = connect()
+    profile_id = id_of(forge, profile_id)
     made = change(forge, profile_id, version, **asked) if given else edit_in_editor(forge, profile_id, kind)
     if made is None:
         show.say("Nothing was changed.")
@@ -122,13 +132,14 @@ def changes_of(
 
 
 @profiles.command("delete")
-@click.argument("profile_id", shell_complete=complete.profiles)
+@profile_argument
 @yes_option
 @as_json_option
 @answering
 def delete(profile_id: str, yes: bool, as_json: bool) -> None:
     """Delete a profile. Its jobs run on, and its versions can still be read."""
     forge = connect()
+    profile_id = id_of(forge, profile_id)
     found = forge.profiles.get(profile_id)
     confirm(f"Delete the profile {show.clean(found['name'])!r}?", yes)
     show.results(gone(partial(forge.profiles.delete, version=found["version"]), [profile_id]), as_json)

@@ -46,7 +46,8 @@ def test_a_character_is_edited_only_if_it_is_still_what_was_seen(api: Script, ru
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("profiles", "edit", "profile_1"), "Nothing to change"),
+        (("profiles", "edit", "profile_1"), "an editor needs a terminal"),
+        (("profiles", "edit", "profile_1"), "cardforge profiles push FILE"),
         (("characters", "edit", "char_1"), "Nothing to change"),
         (("characters", "edit", "char_1", "--set", "first_mes"), "NAME=@FILE"),
         (("characters", "edit", "char_1", "--set", "first_mes=@/nowhere.txt"), "/nowhere.txt"),

@@ -122,10 +122,10 @@ EDITOR = "import re, sys; p = sys.argv[1]; t = open(p).read(); open(p, 'w').writ
 def terminal(api: Script, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Edit the profile on a terminal, by an editor that replaces one thing by another."""
 
-    def edit(before: str, after: str, answers: list[tuple[str, str]], code: int = 0) -> str:
+    def edit(before: str, after: str, answers: list[tuple[str, str]], code: int = 0, editor: str = "") -> str:
         script = tmp_path / "editor.py"
         script.write_text(EDITOR.format(before, after))
-        more = {"CARDFORGE_URL": api.url, "EDITOR": f"{sys.executable} {script}", "TMPDIR": str(tmp_path)}
+        more = {"CARDFORGE_URL": api.url, "EDITOR": editor or f"{sys.executable} {script}", "TMPDIR": str(tmp_path)}
         words = ["profiles", "edit", "profile_1"]
         return converse(words, answers, tmp_path, tmp_path / "home", more, code)
 
@@ -144,6 +144,15 @@ def test_an_editor_that_changes_nothing_stores_nothing(api: Script, terminal: An
     api[f"GET {PATH}"] = say(PROFILE)
     assert "Nothing was changed." in terminal("x", "x", [])
     assert api.asked() == [f"GET {PATH}"]
+
+
+def test_an_editor_that_is_not_there_is_told_with_the_other_way(api: Script, terminal: Any, tmp_path: Path) -> None:
+    api[f"GET {PATH}"] = say(PROFILE)
+    told = terminal("x", "x", [], code=2, editor="/nowhere/ed")
+    (kept,) = tmp_path.glob("cardforge-*/*.yaml")
+    assert "Set EDITOR to one that is here" in told
+    assert f"cardforge profiles push {kept}" in told.replace("\r\n", "")
+    assert documents.read(kept).body == documents.body_of(PROFILE)
 
 
 def test_what_is_not_valid_is_told_and_kept(api: Script, terminal: Any, tmp_path: Path) -> None:
