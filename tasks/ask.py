@@ -161,8 +161,10 @@ class Asker:
 
     def _is_to_stop(self) -> bool:
         """Say whether a call that is under way is to be cut off; a stopping worker lets it go on for a while."""
-        stopped = self.heart.is_cancelled(self.claim.job_id) or self._is_lost()
-        return stopped or self.heart.is_draining(settings.engine().drain)
+        if self.heart.is_cancelled(self.claim.job_id) or self._is_lost():
+            return True
+        # How long is read from the environment only then: each call in flight is asked this four times a second.
+        return self.heart.is_draining() and self.heart.is_draining(settings.engine().drain)
 
     def _is_lost(self) -> bool:
         return self.heart.is_lost(self.claim.job_id, self.claim.attempt, self.claim.step)
