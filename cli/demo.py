@@ -16,6 +16,7 @@ from cli.formats import USUAL
 from cli.processes import Signals, StartError
 from cli.sources import generations
 from cli.stack import ROOT, AlreadyRunning, Stack, claim, write_holder
+from cli.writers import OFFLINE
 
 WRITTEN = ".cardforge-demo.json"  # names of the files of the last demo, so that the next one replaces them
 
@@ -78,7 +79,7 @@ def say_writer(forge: Cardforge) -> None:
     except CardforgeError:
         return
     if provider == "offline":
-        show.say("writer     offline: no model key is set, so cards are drawn from the source text alone")
+        show.say(f"writer     {OFFLINE}")
     elif provider:
         show.say(f"writer     {show.clean(provider)}")
 

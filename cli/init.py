@@ -131,7 +131,7 @@ def set_up_there(asker: Asker, url: str) -> tuple[dict[str, str | None], Finding
     if not url.startswith(("http://", "https://")):
         url = f"https://{url}"
     while True:
-        key = secret(asker, "api_key_file", "CARDFORGE_API_KEY", "Your API key for it")
+        key = api_key(asker)
         try:
             with Cardforge(url, key) as forge:
                 forge.usage.current_month()
@@ -146,19 +146,27 @@ def set_up_there(asker: Asker, url: str) -> tuple[dict[str, str | None], Finding
         return {"CARDFORGE_URL": url.rstrip("/"), "CARDFORGE_API_KEY": key}, Finding("web", "ok", "answers")
 
 
+def api_key(asker: Asker) -> str:
+    """The API key for a server elsewhere; asked for until there is one."""
+    while not (key := secret(asker, "api_key_file", "CARDFORGE_API_KEY", "Your API key for it")):
+        show.say("  It wants a key: whoever has one makes another with `cardforge keys create NAME`. Ctrl-C leaves.")
+    return key
+
+
 def secret(asker: Asker, name: str, variable: str, question: str, *, needed: bool = True) -> str:
-    """A key: out of a file, of the environment, or typed unseen."""
+    """A key: out of a file, of the environment, or typed unseen; empty only if it is not ``needed``, or not typed."""
     if file := asker.answers.get(name):
-        return (sys.stdin.read() if file == "-" else read_source(Path(file))).strip()
+        key = (sys.stdin.read() if file == "-" else read_source(Path(file))).strip()
+        if needed and not key:
+            raise Refused(f"There is no key in {'standard input' if file == '-' else file}.")
+        return key
     there = os.environ.get(variable, "").strip()
     if asker.alone:
         if needed and not there:
             raise Refused(f"Say --{name.replace('_', '-')}, or set {variable}.")
         return there
     more = f" (Enter: the one in {variable})" if there else "" if needed else " (Enter: none)"
-    typed = click.prompt(
-        question + more, hide_input=True, default="" if there or not needed else None, show_default=False
-    )
+    typed = click.prompt(question + more, hide_input=True, default="", show_default=False)
     return str(typed).strip() or there
 
 
@@ -200,22 +208,36 @@ def ask_writer() -> str:
     for number, writer in enumerate(WRITERS, 1):
         show.say(f"  {number}  {writer.told}{'  (it runs)' if writer.name in here else ''}")
     first = next((number for number, writer in enumerate(WRITERS, 1) if writer.name in here), 1)
-    return WRITERS[click.prompt("Which", type=click.IntRange(1, len(WRITERS)), default=first) - 1].name
+    known = {str(number): writer.name for number, writer in enumerate(WRITERS, 1)} | {name: name for name in BY_NAME}
+    words = click.Choice(list(known), case_sensitive=False)
+    return known[click.prompt("Which", type=words, default=str(first), show_choices=False)]
 
 
 def choose(asker: Asker, writer: Writer) -> dict[str, str | None]:
-    """The settings of a model server: address, key, model."""
+    """The settings of a model server: address, key, model; of the offline writer where there is no key yet."""
     nothing = dict.fromkeys(("OPENROUTER_API_KEY", "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL"))
     if writer.name == "offline":
         return {**nothing}
     router = writer.name == "openrouter" and not asker.answers.get("base_url")
     url = settings.chat_base_url(address(asker, writer))
     variable = "OPENROUTER_API_KEY" if router else "LLM_API_KEY"
-    wants = writer.key or writer.name == "other" or bool(asker.answers.get("model_key_file"))
-    key = secret(asker, "model_key_file", variable, "Its key", needed=writer.key) if wants else ""
+    key = model_key(asker, writer, variable)
+    if writer.keys and not key:
+        return {**nothing}
     model = choose_model(asker, writer, url, models(url, key))
     chosen = {variable: key or None, "LLM_MODEL": model, "LLM_BASE_URL": None if router else url}
     return {**nothing, **chosen}
+
+
+def model_key(asker: Asker, writer: Writer, variable: str) -> str:
+    """The key of a model server; empty where it wants none, or the offline writer is to write until there is one."""
+    if not (writer.keys or writer.name == "other" or asker.answers.get("model_key_file")):
+        return ""
+    while not (key := secret(asker, "model_key_file", variable, "Its key", needed=bool(writer.keys))) and writer.keys:
+        show.say(f"  It wants a key, which is made at {writer.keys} (Ctrl-C leaves, and nothing is kept).")
+        if click.confirm("Have the offline writer write for now?"):
+            break
+    return key
 
 
 def address(asker: Asker, writer: Writer) -> str:
@@ -234,18 +256,25 @@ def choose_model(asker: Asker, writer: Writer, url: str, names: list[str] | None
 
 
 def ask_model(names: list[str], first: str | None) -> str:
-    """Ask for a model: its name, or a part of it to see those that have it."""
+    """Ask for a model: its name, or a part of it to see those that have it. A name that is not listed is taken too."""
     show_models(names)
+    before = ""
     while True:
         typed = str(click.prompt("Model (its name, or a part of it)", default=first)).strip()
-        found = closest(typed, names)
         if typed in names or typed == first or not names:
             return typed
+        if same := [name for name in names if name.casefold() == typed.casefold()]:
+            return same[0]
+        found = closest(typed, names)
         if len(found) == 1:
             return found[0]
-        if not found and click.confirm(f"The server lists no {show.clean(typed)}. Take it all the same?"):
+        again = bool(found) and typed != before  # a part of several: they are shown first
+        if not again and click.confirm(f"The server lists no {show.clean(typed)}. Take it all the same?"):
             return typed
         show_models(found)
+        if again:
+            show.say(f"  (to take {show.clean(typed)} as it is, type it again)")
+        before = typed
 
 
 def show_models(names: list[str]) -> None:

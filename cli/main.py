@@ -32,6 +32,7 @@ from cli.profiles import profiles
 from cli.stack import Stack, claim, write_holder
 from cli.usage import models, usage
 from cli.webhooks import webhooks
+from cli.writers import writer_of
 
 WORDS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -110,6 +111,7 @@ def announce(stack: Stack) -> None:
     user, _, password = stack.login.partition(":")
     key = stack.home / "api-key"
     lines = {
+        "writer": show.clean(writer_of(stack.env)),
         "Studio": f"{stack.url}/  (sign in with the API key)",
         "API": f"{stack.url}/api/v2",
         "docs": f"{stack.url}/api/v2/docs",

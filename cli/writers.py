@@ -9,27 +9,36 @@ from typing import Any
 
 import requests
 
+import settings
+from cli.probe import masked
 from settings import OPENROUTER_MODEL, OPENROUTER_URL
 
 LOOK_SECONDS = 1.0  # for servers of this machine
 LIST_SECONDS = 20.0
+OFFLINE = "offline: no model is set, so cards are made of the source's own sentences (`cardforge init` sets one)"
 
 
 @dataclass(frozen=True)
 class Writer:
-    """A kind of model server. ``url`` without a default has to be given; ``key``: whether it wants one."""
+    """A kind of model server. Without a ``url`` it has to be given; ``keys``: where keys are made, if it wants one."""
 
     name: str
     told: str
     url: str | None = None
-    key: bool = False
+    keys: str = ""
     local: bool = False
     model: str = ""
 
 
 WRITERS = (
-    Writer("openrouter", "OpenRouter: hundreds of models, one key", OPENROUTER_URL, True, model=OPENROUTER_MODEL),
-    Writer("openai", "OpenAI", "https://api.openai.com/v1", True),
+    Writer(
+        "openrouter",
+        "OpenRouter: hundreds of models, one key",
+        OPENROUTER_URL,
+        "https://openrouter.ai/keys",
+        model=OPENROUTER_MODEL,
+    ),
+    Writer("openai", "OpenAI", "https://api.openai.com/v1", "https://platform.openai.com/api-keys"),
     Writer("ollama", "Ollama, on this machine", "http://127.0.0.1:11434/v1", local=True),
     Writer("lmstudio", "LM Studio, on this machine", "http://127.0.0.1:1234/v1", local=True),
     Writer("llamacpp", "llama.cpp's server, on this machine", "http://127.0.0.1:8080/v1", local=True),
@@ -37,6 +46,12 @@ WRITERS = (
     Writer("offline", "None: cards out of the source's own sentences, free and at once"),
 )
 BY_NAME: Mapping[str, Writer] = {writer.name: writer for writer in WRITERS}
+
+
+def writer_of(env: Mapping[str, str]) -> str:
+    """What writes cards where these settings hold, for people. Raises `SettingError`."""
+    llm = settings.llm(env)
+    return f"{llm.model} at {masked(llm.base_url)}" if llm.base_url else OFFLINE
 
 
 def running() -> set[str]:

@@ -23,17 +23,28 @@ def check_model(patient: Patient) -> Finding:
         return Finding("model", "ok", "none is set: the offline writer writes")
     where = masked(llm.base_url)
     try:
-        found = look_at_list(llm, where) or (ask_model(llm, where) if patient.call else None)
+        return look(llm, where, call=patient.call)
     except requests.RequestException as error:
         told = f"The model server {where} does not answer ({type(error).__name__})."
         return Finding("model", "fault", told, "Start it, or mend LLM_BASE_URL; jobs wait some minutes, then fail.")
-    return found or Finding("model", "ok", f"{llm.model} at {where} answers")
 
 
-def look_at_list(llm: settings.Llm, where: str) -> Finding | None:
-    """Read the server's list of models, where it has one; returns what is wrong."""
+def look(llm: settings.Llm, where: str, *, call: bool) -> Finding:
+    """Read the server's list of models, where it has one, and with ``call`` ask the model for a word.
+
+    An answer counts for more than the list: servers also take names that they do not list (``llama3`` for
+    ``llama3:latest``).
+    """
     listed = requests.get(f"{llm.base_url}/models", headers=authorization(llm), timeout=MODEL_SECONDS)
-    return refusal(listed.status_code, where, llm) or missing_model(listed, where, llm.model)
+    if (refused := refusal(listed.status_code, where, llm)) is not None:
+        return refused
+    unlisted = missing_model(listed, where, llm.model)
+    if not call:
+        return unlisted or Finding("model", "ok", f"{llm.model} at {where} is there; not asked")
+    if (wrong := ask_model(llm, where)) is not None:
+        return unlisted or wrong
+    note = ", though the server does not list it" if unlisted else ""
+    return Finding("model", "ok", f"{llm.model} at {where} answers{note}")
 
 
 def ask_model(llm: settings.Llm, where: str) -> Finding | None:

@@ -100,6 +100,7 @@ def test_what_does_not_work_is_told_and_not_kept(
         (("--base-url", "htp://x", "--model", "m"), "LLM_BASE_URL must be"),
         (("--server", "http://127.0.0.1:9"), "CARDFORGE_API_KEY"),
         (("--writer", "openai", "--model-key-file", "/nowhere"), "/nowhere"),
+        (("--writer", "openai", "--model-key-file", "-"), "There is no key in standard input"),
     ],
 )
 def test_an_answer_that_is_missing_or_cannot_be_used_is_named(
@@ -161,6 +162,62 @@ def test_a_person_is_led_through_and_no_key_is_shown(models: Script, here: Path,
     assert "ok: small-writer at" in told
     assert "cardforge up" in told
     assert config.read(tmp_path / "home" / "settings.env")["LLM_MODEL"] == "small-writer"
+
+
+def test_an_empty_key_is_told_how_to_get_one_and_is_asked_for_again(models: Script, here: Path, tmp_path: Path) -> None:
+    answers = [
+        ("Which [1]:", "1"),  # here
+        ("Its key", ""),
+        ("write for now?", "n"),
+        ("Its key", SECRET),
+        ("Model", "big-writer"),
+    ]
+    words = ["init", "--writer", "openrouter", "--base-url", models.url]
+    told = converse(words, answers, here, tmp_path / "home")
+    assert "made at https://openrouter.ai/keys (Ctrl-C leaves, and nothing is kept)" in told
+    assert config.read(tmp_path / "home" / "settings.env")["LLM_API_KEY"] == SECRET
+
+
+def test_who_has_no_key_yet_starts_with_the_offline_writer(here: Path, tmp_path: Path) -> None:
+    answers = [("Which [1]:", "1"), ("Which", "OpenRouter"), ("Its key", ""), ("write for now?", "y")]
+    told = converse(["init"], answers, here, tmp_path / "home")
+    assert "the offline writer writes" in told
+    assert config.read(tmp_path / "home" / "settings.env") == {}
+
+
+def test_an_empty_key_for_a_server_elsewhere_is_asked_for_again(api: Script, here: Path, tmp_path: Path) -> None:
+    api["GET /api/v2/user/usage/current-month"] = say({"usage": {}, "pricing": {}})
+    api["GET /health/ready"] = say({"status": "ok", "failing": [], "parts": {}, "provider": "big-writer"})
+    answers = [("Your API key", ""), ("Your API key", SECRET)]
+    told = converse(["init", "--server", api.url], answers, here, tmp_path / "home")
+    assert "cardforge keys create NAME" in told
+    assert config.read(tmp_path / "home" / "settings.env")["CARDFORGE_API_KEY"] == SECRET
+
+
+@pytest.mark.parametrize(
+    ("answers", "model"),
+    [
+        ([("Model", "writer"), ("Model", "writer"), ("all the same?", "y")], "writer"),  # a part of two that are listed
+        ([("Model", "tiny:2b"), ("all the same?", "y")], "tiny:2b"),
+        ([("Model", "tiny-writer"), ("all the same?", "y")], "tiny-writer"),
+        ([("Model", "BIG-Writer")], "big-writer"),
+    ],
+)
+def test_a_model_is_taken_as_it_is_typed(
+    models: Script, here: Path, tmp_path: Path, answers: list[tuple[str, str]], model: str
+) -> None:
+    begin = [("Which [1]:", "1"), ("Which", "other"), ("Its address", models.url), ("Its key", "")]
+    told = converse(["init"], [*begin, *answers], here, tmp_path / "home")
+    assert f"ok: {model} at" in told
+    assert config.read(tmp_path / "home" / "settings.env")["LLM_MODEL"] == model
+
+
+def test_a_model_that_the_server_does_not_take_is_told_with_those_like_it(models: Script, run: Run, here: Path) -> None:
+    models["POST /v1/chat/completions"] = say({"error": {"message": "The model does not exist."}}, 404)
+    result = run("init", "--base-url", models.url, "--model", "tiny-writer")
+    assert result.exit_code == 2
+    assert "has no model tiny-writer. Set LLM_MODEL to one that it has, such as" in result.stderr
+    assert "big-writer" in result.stderr
 
 
 def converse(

@@ -23,6 +23,7 @@ from cli import stack
 from cli.embedded import free_port
 from cli.processes import Child, Signals, StartError
 from cli.stack import AlreadyRunning, Pause, Stack, claim
+from cli.writers import writer_of
 
 ROOT = Path(__file__).parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "OPENROUTER_API_KEY", "LLM_BASE_URL", "CARDFORGE_API_KEY", "FLOWER_BASIC_AUTH")
@@ -115,6 +116,8 @@ def is_up(run: Run) -> bool:
 def test_up_survives_crashes_and_ends_without_a_trace(shell: Shell) -> None:
     up = shell.run("up")
     until(lambda: is_up(up))
+    assert "  writer   offline: no model is set" in up.said()
+    assert "`cardforge init` sets one" in up.said()
     for name in ("api-key", "services.env", "flower-auth"):
         assert (shell.home / name).stat().st_mode & 0o077 == 0, name
 
@@ -215,6 +218,12 @@ def test_a_home_is_claimed_by_one_at_a_time(tmp_path: Path) -> None:
         assert raised.value.holder == {"pid": os.getpid(), "command": "up", "url": "http://127.0.0.1:8000"}
     with claim(tmp_path / "home", "demo"):
         pass
+
+
+def test_what_writes_is_told_by_model_and_address_without_the_key() -> None:
+    env = {"LLM_BASE_URL": "http://me:hush@127.0.0.1:1/v1", "LLM_MODEL": "tests/model", "LLM_API_KEY": "hush"}
+    assert writer_of(env) == "tests/model at http://me:***@127.0.0.1:1/v1"
+    assert writer_of({}).startswith("offline: ")
 
 
 @pytest.fixture
