@@ -11,7 +11,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 import click
 
 from cardforge_client import ApiError, BadAnswer, CardforgeError, Unreachable
-from cli import show
+from cli import show, spoken
 from cli.processes import StartError
 from settings import SettingError
 
@@ -46,15 +46,21 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def told(error: CardforgeError) -> str:
-    """An error of the API in words: code, message, the first details that say more, and what to do."""
+def told(error: CardforgeError, flags: spoken.Flags | None = None) -> str:
+    """An error of the API in words: code, message, the first details that say more, and what to do.
+
+    ``flags``: what fields are called; as the flags of the command that runs, if not given.
+    """
     if isinstance(error, Unreachable):
         return f"{error.message} Start it with `cardforge up`, or set CARDFORGE_URL."
     if not isinstance(error, ApiError):
         return error.message
+    flags = spoken.of_command() if flags is None else flags
     message = MORE.sub("", show.clean(error.message))
+    first = next((path for path in error.details if message.startswith(f"{path}: ")), "")
+    fresh = fresh_problems(error, message, flags)
+    message = spoken.text(spoken.place(first, flags) + message.removeprefix(first), flags)
     lines = [f"{error.code}: {message}"]
-    fresh = fresh_problems(error, message)
     lines += [f"  {line}" for line in fresh[:MOST_DETAILS]]
     if len(fresh) > MOST_DETAILS:
         lines.append(f"  ... and {len(fresh) - MOST_DETAILS} more")
@@ -63,16 +69,17 @@ def told(error: CardforgeError) -> str:
     return "\n".join(lines)
 
 
-def fresh_problems(error: ApiError, message: str) -> list[str]:
+def fresh_problems(error: ApiError, message: str, flags: spoken.Flags) -> list[str]:
     """What ``message`` does not say of the fields, a line for all with one fault: of a batch every item may have it."""
     places: dict[str, list[str]] = {}
     for place, words in error.problems():
         places.setdefault(show.clean(words), []).append(show.clean(place))
     lines = []
     for words, (first, *others) in places.items():
-        more = f"{len(others)} more, {others[-1]} the last" if others else ""
+        more = f"{len(others)} more, {spoken.place(others[-1], flags)} the last" if others else ""
         if words not in message or (len(error.details) > 1 and f"{first}: " not in message):
-            lines.append(f"{first}{f' (and {more})' if more else ''}: {words}")
+            where = spoken.place(first, flags) + (f" (and {more})" if more else "")
+            lines.append(f"{where}: {spoken.text(words, flags)}")
         elif more:
             lines.append(f"the same of {more}")
     return lines

@@ -11,6 +11,7 @@ import click
 from cardforge_client import Cardforge
 from cli import show
 from cli.batches import STATUSES
+from cli.catalogue import OptionsCommand
 from cli.connect import connect
 from cli.ends import answering, as_json_option, confirm, gone, limit_option, yes_option
 from cli.options import read_options
@@ -168,17 +169,17 @@ def cancel_jobs(job_ids: tuple[str, ...], as_json: bool) -> None:
     show.results(map(cancel, job_ids), as_json)
 
 
-@jobs.command("retry")
+@jobs.command("retry", cls=OptionsCommand, short_help="Open a new job with the request of an ended one.")
 @click.argument("job_id")
 @click.option("--fresh", is_flag=True, help="Ask the model anew, also what was answered and paid before.")
-@click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Other options this time.")
+@click.option("-o", "--option", "pairs", multiple=True, metavar="NAME=VALUE", help="Any option below, in this form.")
 @as_json_option
 @answering
-def retry_job(job_id: str, fresh: bool, pairs: tuple[str, ...], as_json: bool) -> None:
-    """Open a new job with the request of an ended one, and print its id."""
+def retry_job(job_id: str, fresh: bool, pairs: tuple[str, ...], chosen: Mapping[str, Any], as_json: bool) -> None:
+    """Open a new job with the request of an ended one, and print its id. Options that are given replace its own."""
     forge = connect()
-    options = read_options(pairs, forge.options()) if pairs else None
-    new = forge.jobs.retry(job_id, options=options, fresh=fresh)
+    read = read_options(pairs, forge.options()) if pairs else {}
+    new = forge.jobs.retry(job_id, options={**read, **chosen} or None, fresh=fresh)
     show.dump(new) if as_json else show.say(new["job_id"])
 
 

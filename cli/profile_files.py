@@ -100,7 +100,8 @@ def edited(forge: Cardforge, path: Path, found: Profile) -> Profile | None:
                 return None
             return store(forge, document, path, was=found)
         except (Refused, Invalid) as error:
-            show.say(told(error) if isinstance(error, Invalid) else str(error))
+            # Fields are those of the file here, no flags.
+            show.say(told(error, flags={}) if isinstance(error, Invalid) else str(error))
             if not click.confirm("Edit again?", default=True):
                 raise Refused(f"Not stored. Your text is in {path}") from None
 

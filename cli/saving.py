@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cardforge_client import ApiError, Cardforge, Unreachable
-from cli import show
+from cli import show, spoken
 
 MANY = 25  # items; saving fewer takes no time worth showing
 ROWS = 100  # rows of a table on the screen
@@ -86,7 +86,7 @@ def save(forge: Cardforge, item: Mapping[str, Any], out: Path, taken: set[Path])
             outcome.files.append(path)
             taken.add(path)
     except (ApiError, Unreachable) as error:
-        outcome.error = str(error)
+        outcome.error = spoken.text(str(error), spoken.of_work())
     except OSError as error:
         outcome.error = f"cannot be saved: {error.strerror or error}"
     return outcome

@@ -20,6 +20,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from cli import spoken
+
 LINE_SECONDS = 2.0  # plain progress: a line at most this often
 LEAST = 12  # letters of a column that is cut
 WHOLE = 44  # letters; a longer word is broken where it has to be
@@ -145,7 +147,7 @@ def cut_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int)
 def error_of(thing: Mapping[str, Any]) -> str:
     """The error of an item or job in words; empty without one."""
     error = thing.get("error") or {}
-    return f"{error.get('code')}: {error.get('message')}" if error else ""
+    return f"{error.get('code')}: {spoken.text(str(error.get('message')), spoken.of_work())}" if error else ""
 
 
 def moment(text: str | None) -> str | None:

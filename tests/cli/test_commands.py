@@ -52,7 +52,7 @@ def test_errors_of_the_api_are_told_with_code_and_details(api: Script, run: Run)
     api["POST /api/v2/keys"] = say(body, 422)
     result = run("keys", "create", "ci")
     assert result.exit_code == 4
-    assert result.stderr == "cardforge: VALIDATION_ERROR: Not valid.\n  scopes.0: Unknown scope.\n"
+    assert result.stderr == "cardforge: VALIDATION_ERROR: Not valid.\n  --scope: Unknown scope.\n"
 
 
 def test_a_fault_that_several_fields_have_is_told_once(api: Script, run: Run) -> None:
