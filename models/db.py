@@ -117,11 +117,13 @@ def check_alive(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, 
     asked anything. Only one that was long idle is asked (``SELECT 1``), for a router may have dropped it in silence;
     ``pool_pre_ping`` asks each time, which was every sixth statement of a job.
     """
+    if LAST_USED not in record.info:
+        return  # made just now
     try:
         told = select.poll()
         told.register(connection.fileno(), select.POLLIN)
         gone = bool(told.poll(0))
-        if not gone and time.monotonic() - record.info.get(LAST_USED, time.monotonic()) > IDLE_SECONDS:
+        if not gone and time.monotonic() - record.info[LAST_USED] > IDLE_SECONDS:
             dialect.do_ping(connection)
     except dialect.loaded_dbapi.Error as error:
         raise InvalidatePoolError("the server does not answer") from error

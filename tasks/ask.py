@@ -135,14 +135,19 @@ class Asker:
     def _tell(self, message: str, **details: Any) -> None:
         """Write a line to the job's log, now: something was not as it was asked for, and it may take a while."""
         self.notes.line("warning", message, **details)
-        said = self.notes.take()
-        with db.autocommit() as session:
-            claims.tell(session, self.claim, said)
+        self._write_notes()
+
+    def _write_notes(self) -> None:
+        if said := self.notes.take():
+            with db.autocommit() as session:
+                claims.tell(session, self.claim, said)
 
     def _wait(self, seconds: float, reason: str) -> None:
         """Wait here if it is short, and give the slot back if it is not."""
         if seconds > retry.SLOT_SECONDS:
             raise Park(seconds, reason)
+        if seconds > 0:
+            self._write_notes()
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._check()
@@ -185,8 +190,8 @@ class Asker:
         try:
             completion = self.provider.complete(prompt, sampling, cancelled=self._is_to_stop, deadline=left)
         except Fault as fault:
+            self._book_fault(asked, fault, time.monotonic() - began)  # first, as below
             self._book_refusals(asked, fault.refusals)
-            self._book_fault(asked, fault, time.monotonic() - began)
             if isinstance(fault, base.Cancelled):
                 self._check()
             raise

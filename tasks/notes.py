@@ -12,20 +12,20 @@ from models.services.claims import Line, Said
 
 
 class Notes:
-    """What one step has said and nobody has written yet. Of how far it is, the last word counts."""
+    """What one step has said and nobody has written yet (``said``). Of how far it is, the last word counts."""
 
     def __init__(self) -> None:
-        self._said = Said()
+        self.said = Said()
 
     def show(self, progress: int, detail: str) -> None:
         """Note how far the job is (percent), and what is done now."""
-        self._said = Said(progress, detail, self._said.lines)
+        self.said = Said(progress, detail, self.said.lines)
 
     def line(self, level: str, message: str, **details: Any) -> None:
         """Note a line for the job's log, for whoever asked for the card."""
-        self._said = Said(self._said.progress, self._said.detail, [*self._said.lines, Line(level, message, details)])
+        self.said = Said(self.said.progress, self.said.detail, [*self.said.lines, Line(level, message, details)])
 
     def take(self) -> Said:
         """Return what is to be written, and forget it."""
-        said, self._said = self._said, Said()
+        said, self.said = self.said, Said()
         return said

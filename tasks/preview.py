@@ -116,6 +116,7 @@ def _claim(request: Mapping[str, Any], config: Mapping[str, Any], prompts: Mappi
         owner_id="",
         kind="character_card",
         attempt=0,
+        worker="",
         step="generate",
         index=0,
         tries=0,

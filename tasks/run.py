@@ -60,13 +60,12 @@ def _run_claimed(claim: Claim, heart: Heart) -> bool:
     log.info("step_started")
     try:
         result = step.work(work)
-        last_words = work.asker.notes.take()
-        following = db.patiently(lambda session: _save(session, step, work, result, last_words))
+        following = db.patiently(lambda session: _save(session, step, work, result))
     except StaleAttempt:
         log.info("step_stale")
         return False
     except Exception as error:
-        dispatch.send(db.patiently(leave_off(claim, error, work.asker.notes.take())))
+        dispatch.send(db.patiently(leave_off(claim, error, work.asker.notes.said)))
         return False
     log.info("step_done")
     dispatch.send(following)
@@ -86,9 +85,9 @@ def _send_suspects() -> None:
     dispatch.send(found)
 
 
-def _save(session: db.Session, step: Step, work: Work, result: Any, said: Said) -> list[Dispatch]:
+def _save(session: db.Session, step: Step, work: Work, result: Any) -> list[Dispatch]:
     claim = work.claim
-    following = claims.finish_step(session, claim, progress=work.progress_at(1.0), said=said)
+    following = claims.finish_step(session, claim, progress=work.progress_at(1.0), said=work.asker.notes.said)
     output = step.save(session, work, result)
     claims.write_checkpoint(session, claim, output)
     return following

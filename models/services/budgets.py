@@ -76,6 +76,7 @@ def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
     """
     daily = settings.daily()
     asked = {"job": claim.job_id, "owner": claim.owner_id, "tried": claim.attempt, "index": claim.index}
+    asked["holder"] = claim.worker
     row = session.execute(_room(bool(daily.cost_usd)), asked).one_or_none()
     if row is None or not row.good:
         raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
@@ -106,10 +107,11 @@ def _room(daily: bool) -> Select[Any]:
     day_is = (DailyUsage.owner_id == owner) & (DailyUsage.day == today())
     # Being told to come later is no call: a busy server must not use a job's calls up.
     wrote = (Call.status == ANSWERED) | (Call.prompt_tokens + Call.completion_tokens > 0)
+    mine = (Job.attempt == bindparam("tried")) & (Job.lease_owner == bindparam("holder"))
     runs = exists().where(Step.job_id == job, Step.index == bindparam("index"), Step.status == Status.PROCESSING)
     return (
         select(
-            ((Job.attempt == bindparam("tried")) & (Job.status == Status.PROCESSING) & runs).label("good"),
+            (mine & (Job.status == Status.PROCESSING) & runs).label("good"),
             Batch.max_cost_usd,
             Batch.cost_usd.label("batch_spent"),
             case((Batch.max_cost_usd.is_not(None), in_batch), else_=0).label("batch_held"),
@@ -143,8 +145,14 @@ def lock_room(session: Session, claim: Claim) -> None:
 
 
 def set_aside(session: Session, claim: Claim, amount: Decimal) -> None:
-    """Set aside what the job's next call may cost; it is free again when the call is booked, or the job let go."""
-    session.execute(update(Job).where(Job.id == claim.job_id).values(reserved_usd=amount))
+    """Set aside what the job's next call may cost; it is free again when the call is booked, or the job let go.
+
+    Raises `StaleAttempt` when the claim is over: what a newer attempt has set aside stays.
+    """
+    mine = Job.id == claim.job_id, Job.attempt == claim.attempt, Job.lease_owner == claim.worker
+    aside = update(Job).where(*mine, Job.status == Status.PROCESSING).values(reserved_usd=amount).returning(Job.id)
+    if session.scalar(aside.execution_options(synchronize_session=False)) is None:
+        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
 
 
 def look_back(session: Session, provider: str, model: str, purpose: str) -> Seen:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, case, column, exists, func, insert, select, true, update
+from sqlalchemy import Select, Update, bindparam, case, column, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, undefer
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
@@ -22,7 +22,7 @@ from models.errors import JobCancelled, StaleAttempt
 from models.events import Event, Kind
 from models.jobs import Job, Step
 from models.services import events, moves
-from models.services.moves import Dispatch
+from models.services.moves import Dispatch, Holder
 from models.services.profiles import texts_of
 from models.states import Status
 
@@ -62,7 +62,8 @@ class Claim:
     """The right to run one step of one job at one attempt, with what it needs to know.
 
     ``tries``: how often the step has been begun, this time included. ``done``: it was finished earlier, and only the
-    next one is left to run. ``steps``: how many the job has. ``outputs``: the checkpoints of those that are done.
+    next one is left to run. ``steps``: how many the job has. ``worker``: whose claim it is. ``outputs``: the
+    checkpoints of the steps that are done.
     """
 
     job_id: str
@@ -76,6 +77,7 @@ class Claim:
     tries: int
     done: bool
     steps: int
+    worker: str
     request: Mapping[str, Any] = field(repr=False)
     profile_id: str
     profile_version: int
@@ -85,6 +87,11 @@ class Claim:
     position: int | None
     created_at: datetime
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def holder(self) -> Holder:
+        """Who runs the step."""
+        return Holder(self.worker, self.step, self.tries)
 
     @property
     def last(self) -> bool:
@@ -98,19 +105,23 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     Nothing to do: the job is gone, ended, or at another attempt; somebody runs the step right now; an earlier step
     is not done. The job's row is the lock: of two deliveries one gets the claim, and the other changes nothing.
     """
+    # Looked at first and then locked: a look that waits for a lock keeps it also when the row is not wanted any more,
+    # and who holds a job must not wait for its batch.
+    if session.scalar(_status(), {"job": job_id, "tried": attempt}) == Status.QUEUED:
+        return _begin(session, job_id, attempt, name, worker)
     job = session.scalar(_running(), {"job": job_id, "tried": attempt})
     if job is None:
-        return _begin(session, job_id, attempt, name, worker)
+        return None
     steps = session.scalars(_steps(), {"job": job_id}).all()
     index = next((step.index for step in steps if step.name == name), None)
     if index is None:
         return None
     step = steps[index]
     if step.status == Status.COMPLETED:
-        return _claim(session, job, step, steps)
+        return _claim(session, job, step, steps, worker)
     if step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index]):
         return None
-    claim = _claim(session, job, step, steps)
+    claim = _claim(session, job, step, steps, worker)
     session.execute(_take_job(), {"job": job_id, "name": name, "worker": worker})
     session.execute(_take_step(), {"job": job_id, "place": index})
     events.tell(session, _step(claim, Status.PROCESSING))
@@ -131,7 +142,12 @@ def _begin(session: Session, job_id: str, attempt: int, name: str, worker: str) 
     if job is None:
         return None
     session.execute(_take_step(), {"job": job_id, "place": 0})
-    return _claim(session, job, steps[0], steps)
+    return _claim(session, job, steps[0], steps, worker)
+
+
+@cache
+def _status() -> Select[str]:
+    return select(JOBS.c.status).where(JOBS.c.id == bindparam("job"), JOBS.c.attempt == bindparam("tried"))
 
 
 @cache
@@ -179,30 +195,25 @@ def _running() -> Select[Job]:
 def _fenced() -> Update:
     """Return an update of the job of a claim that changes nothing once the claim is over (see `_fence`).
 
-    It is over when the job has ended, its attempt is old, or its step done.
+    It is over when the job has ended, its attempt is old, another worker has it, or its step is done or begun anew.
     """
-    running = exists().where(
-        STEPS.c.job_id == bindparam("job"),
-        STEPS.c.index == bindparam("place"),
-        STEPS.c.status == Status.PROCESSING.value,
-    )
     return update(JOBS).where(
         JOBS.c.id == bindparam("job"),
         JOBS.c.attempt == bindparam("tried"),
         JOBS.c.status == Status.PROCESSING.value,
-        running,
+        *moves.held_by(),
     )
 
 
 def _fence(claim: Claim) -> dict[str, Any]:
-    return {"job": claim.job_id, "tried": claim.attempt, "place": claim.index}
+    return {"job": claim.job_id, "tried": claim.attempt, **claim.holder._asdict()}
 
 
 def _over(claim: Claim) -> StaleAttempt:
     return StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
 
 
-def _claim(session: Session, job: Job, step: Step, steps: Sequence[Step]) -> Claim:
+def _claim(session: Session, job: Job, step: Step, steps: Sequence[Step], worker: str) -> Claim:
     config, prompts = texts_of(session, job.profile_id, job.profile_version)
     done = step.status == Status.COMPLETED
     return Claim(
@@ -217,6 +228,7 @@ def _claim(session: Session, job: Job, step: Step, steps: Sequence[Step]) -> Cla
         tries=step.attempts + (not done),
         done=done,
         steps=len(steps),
+        worker=worker,
         request=job.request,
         profile_id=job.profile_id,
         profile_version=job.profile_version,
@@ -245,6 +257,7 @@ def finish_step(session: Session, claim: Claim, *, progress: int, said: Said = N
             Status.PROCESSING,
             Status.COMPLETED,
             attempt=claim.attempt,
+            holder=claim.holder,
             first=told,
         )
         if job is None:
@@ -288,9 +301,15 @@ def end_cancelled(session: Session, claim: Claim, said: Said = NOTHING) -> list[
 
 
 def _end(session: Session, claim: Claim, after: Status, error: moves.Fault, said: Said) -> list[Dispatch]:
-    first = [*_lines(claim, said), _step(claim, after)]
     return moves.end_job(
-        session, claim.job_id, Status.PROCESSING, after, attempt=claim.attempt, error=dict(error), first=first
+        session,
+        claim.job_id,
+        Status.PROCESSING,
+        after,
+        attempt=claim.attempt,
+        holder=claim.holder,
+        error=dict(error),
+        first=[*_lines(claim, said), _step(claim, after)],
     )[1]
 
 
@@ -326,7 +345,8 @@ def tell(session: Session, claim: Claim, said: Said) -> None:
     if not said:
         return
     shown = {"now_at": said.progress, "now_done": said.detail}
-    told = [{"kind": Kind.PROGRESS, "data": {"step": claim.step, "detail": said.detail}}] if said.detail else []
+    told = [{"kind": Kind.PROGRESS, "data": {"step": claim.step, "detail": said.detail}}]
+    told = [] if said.detail is None else told
     told += _lines(claim, said)
     if session.scalar(_show(), {**_fence(claim), **shown, "told": told}) is None:
         raise _over(claim)

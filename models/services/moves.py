@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Interval, Select, Update, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Interval, Select, Update, bindparam, case, exists, func, select, update
 from sqlalchemy.orm import Session, undefer
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -22,7 +22,17 @@ from models.services import deliveries, events
 from models.services.messages import Dispatch
 from models.states import OPEN, TERMINAL, Status, batch_end, may_move
 
-JOBS = table_of(Job)
+JOBS, STEPS = table_of(Job), table_of(Step)
+
+
+class Holder(NamedTuple):
+    """Who runs a step of a job: the worker, the step, and how often that has been begun, this time included."""
+
+    worker: str
+    step: str
+    times: int
+
+
 Fault = Mapping[str, Any]
 """A job's error: ``{code, message, details}``."""
 
@@ -86,15 +96,18 @@ def end_job(
     after: Status,
     *,
     attempt: int | None = None,
+    holder: Holder | None = None,
     error: Fault | None = None,
     first: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Job | None, list[Dispatch]]:
     """End one job and do what follows for its batch. ``first``: events that are told before its end.
 
-    Returns the job (None: it was not in ``before`` at ``attempt``, somebody was first) and what to send next.
+    It ends only while it is at ``attempt`` and in the hands of ``holder``, where these are given.
+    Returns the job (None: it was not as said, somebody was first) and what to send next.
     """
     batch = lock_batch_of(session, job_id)
-    ended = session.scalar(_ending(before, after, attempt is not None), {"job": job_id, "tried": attempt, "why": error})
+    given = {"job": job_id, "tried": attempt, "why": error, **(holder._asdict() if holder else {})}
+    ended = session.scalar(_ending(before, after, attempt is not None, holder is not None), given)
     job = _count(session, batch, ended, before, first=first)
     if job is None:
         return None, []
@@ -108,7 +121,7 @@ def end_job(
 
 
 @cache
-def _ending(before: Status, after: Status, fenced: bool) -> ReturningUpdate[Job]:
+def _ending(before: Status, after: Status, fenced: bool, held: bool) -> ReturningUpdate[Job]:
     ended: dict[str, Any] = {
         "error": bindparam("why", type_=Job.error.type),
         "finished_at": func.now(),
@@ -120,7 +133,24 @@ def _ending(before: Status, after: Status, fenced: bool) -> ReturningUpdate[Job]
     whole = {"progress": 100, "detail": None} if after is Status.COMPLETED else {}
     query = _moving(before, after).values(ended | whole)
     query = query.where(Job.attempt == bindparam("tried")) if fenced else query
+    if held:
+        query = query.where(*held_by())
     return query.returning(Job).execution_options(populate_existing=True)
+
+
+def held_by() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions, with the fields of a `Holder` as their values, that a job is in somebody's hands.
+
+    When a statement has waited for the job's row, PostgreSQL looks at that row again, but not at the steps: these tell
+    one worker's own claims of one step apart, and its row all others.
+    """
+    running = exists().where(
+        STEPS.c.job_id == JOBS.c.id,
+        STEPS.c.name == bindparam("step"),
+        STEPS.c.status == Status.PROCESSING.value,
+        STEPS.c.attempts == bindparam("times"),
+    )
+    return JOBS.c.lease_owner == bindparam("worker"), JOBS.c.current_step == bindparam("step"), running
 
 
 def _moving(before: Status, after: Status) -> Update:

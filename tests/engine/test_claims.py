@@ -6,8 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 
+from models.batches import Batch
 from models.errors import StaleAttempt
+from models.events import Event
 from models.jobs import Job, Step
 from models.services import claims
 from models.states import MOVES, TERMINAL, Status, may_move
@@ -110,3 +113,55 @@ def test_a_job_ends_with_its_last_step(database: Any, owner: str) -> None:
         assert (row.status, row.progress, row.lease_owner) == (Status.COMPLETED, 100, None)
         assert row.finished_at >= row.started_at >= row.created_at
     assert work.claim(job.job_id, "export") is None
+
+
+def test_who_has_waited_for_a_job_that_has_ended_does_not_wait_for_its_batch(database: Any, owner: str) -> None:
+    """A duplicate of a job's first message: the job ends while it waits, and the batch is in other hands."""
+    _, (sent,) = work.open_batch(owner, items=1, window=1)
+    assert work.claim(sent.job_id) is not None
+    with ThreadPoolExecutor(1) as pool, database.transaction() as batch_holder:
+        batch_holder.execute(select(Batch.id).with_for_update())
+        with database.transaction() as session:
+            session.execute(select(Job.id).where(Job.id == sent.job_id).with_for_update())
+            second = pool.submit(work.claim, sent.job_id, worker="w2")
+            work.wait_for_lock(session)
+            session.execute(update(Job).where(Job.id == sent.job_id).values(status="failed", lease_owner=None))
+        assert second.result(5) is None
+
+
+@pytest.mark.parametrize("worker", ["w2", "w1"])
+def test_who_lets_go_twice_takes_nothing_from_who_came_after(database: Any, owner: str, worker: str) -> None:
+    """The commit's answer was lost, and somebody has claimed the step again at the same attempt."""
+    old = work.claim(work.open_job(owner).job_id)
+    assert old is not None
+    with database.transaction() as session:
+        assert claims.let_go(session, old)
+    new = work.claim(old.job_id, worker=worker)
+    assert new is not None
+    with database.transaction() as session:
+        assert claims.let_go(session, old) == []
+    work.fail(old)
+    with pytest.raises(StaleAttempt):
+        work.finish(old)
+    with database.transaction() as session:
+        assert session.get_one(Job, old.job_id).lease_owner == worker
+        assert session.get_one(Step, (old.job_id, 0)).status == Status.PROCESSING
+    work.finish(new)
+
+
+def test_of_two_ends_of_one_step_at_one_time_one_is_written(database: Any, owner: str) -> None:
+    """The first one's connection is lost before its commit is through, and it is tried again."""
+    claimed = work.claim(work.open_job(owner).job_id)
+    assert claimed is not None
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            claims.finish_step(session, claimed, progress=50)
+            claims.write_checkpoint(session, claimed, {"made": 1})
+            again = pool.submit(work.finish, claimed, {"made": 2})
+            work.wait_for_lock(session)
+        with pytest.raises(StaleAttempt):
+            again.result(5)
+    with database.transaction() as session:
+        assert session.get_one(Step, (claimed.job_id, 0)).output == {"made": 1}
+        ends = select(func.count()).where(Event.kind == "step", Event.data["status"].astext == "completed")
+        assert session.scalar(ends) == 1

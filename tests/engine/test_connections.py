@@ -42,6 +42,7 @@ def test_a_connection_in_use_costs_no_question_and_one_long_idle_does(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
+    database.engine().dispose()  # so that it is one connection all the time
     dialect = database.engine().dialect
     ping = dialect.do_ping
     monkeypatch.setattr(dialect, "do_ping", lambda connection: asked.append(connection) or ping(connection))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_the_call_of_a_worker_that_lost_its_job_is_cut_off(
     """It stood still in the middle of a call: another one asks by now, and nobody waits for this answer."""
     model_server.seconds = 20.0
     heart = Heart([])
-    asker = Asker.of(claim, provider, heart)
+    asker = Asker.of(replace(claim, worker=heart.id), provider, heart)
     with database.transaction() as session:
         session.execute(update(Job).where(Job.id == claim.job_id).values(lease_owner=heart.id))
     heart.start()

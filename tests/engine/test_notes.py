@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from models import db
 from models.calls import Call
@@ -105,3 +105,34 @@ def test_the_last_words_of_a_step_that_ends_well_come_before_its_end(claim: Clai
     (line,) = told(Kind.LOG)
     ends = [event.id for event in told(Kind.STEP) if event.data["status"] == "completed"]
     assert line.id < ends[0]
+
+
+def test_who_waits_has_said_what_it_waits_with(claim: Claim, model_server: ModelServer) -> None:
+    asker = Asker.of(claim, OpenAIProvider(model_server.base_url, "test/model"), Heart([]))
+    asker.notes.show(20, "planning the characters of the batch")
+    asker.wait(0.01)
+    assert [event.data["detail"] for event in told(Kind.PROGRESS)] == ["planning the characters of the batch"]
+
+
+def test_an_empty_word_is_no_end(claim: Claim) -> None:
+    with db.transaction() as session:
+        claims.tell(session, claim, claims.Said(5, ""))
+    assert [event.data["progress"] for event in told(Kind.PROGRESS)] == [5]
+
+
+def test_the_last_words_of_a_step_that_is_cancelled_as_it_ends_are_kept(
+    owner: str, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import run
+
+    monkeypatch.setenv("LLM_BASE_URL", model_server.base_url)
+    monkeypatch.setenv("LLM_MODEL", "test/model")
+    run.provider.cache_clear()
+    job_id = work.open_job(owner).job_id
+    with db.transaction() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(cancel_requested_at=func.now()))
+    assert not run.run_step("generate", job_id, 1, Heart([]))
+    run.provider.cache_clear()
+    with db.transaction() as session:
+        assert session.get_one(Job, job_id).status == "cancelled"
+    assert told(Kind.LOG), "how the card was written"
