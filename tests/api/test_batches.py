@@ -155,16 +155,17 @@ def test_a_large_batch_is_read_before_a_transaction_is_open(client: FlaskClient,
     """PostgreSQL ends sessions that stand idle in a transaction, and ten thousand generations take seconds to read."""
     from api import intake
 
-    body = {"generations": [SOURCE | {"options": {"temperature": 0.7}}] * 1500, "batch_options": {}}
-    began = time.monotonic()
+    body = {"generations": [SOURCE | {"options": {"temperature": 0.7}}] * 6000, "batch_options": {}}
+    clock = time.thread_time  # what is computed between two statements, however busy the machine is
+    began = clock()
     intake.read_batch(body)
-    reading, gaps, ended = time.monotonic() - began, [0.0], [0.0]
+    reading, gaps, ended = clock() - began, [0.0], [0.0]
 
     def before(*_: Any) -> None:
-        gaps.append(time.monotonic() - ended[-1] if ended[-1] else 0.0)
+        gaps.append(clock() - ended[-1] if ended[-1] else 0.0)
 
     def after(connection: Any, *_: Any) -> None:
-        ended.append(time.monotonic())
+        ended.append(clock())
 
     def over(_: Any) -> None:
         ended.append(0.0)
