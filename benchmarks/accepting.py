@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import psutil
 import psycopg2
 
 from benchmarks.figures import MOST, Line, Mark
+from benchmarks.sampling import sampled
 from benchmarks.services import BATCHES, JSON, Bed, body_of
 
 # What a batch is made of, in an order that foreign keys allow, with the column that says which batch.
@@ -34,7 +31,7 @@ def measure(bed: Bed) -> list[Line]:
         (web,) = bed.family("web")[1:]
         at_rest = web.memory_info().rss
         for _ in range(bed.sizes.runs):
-            with peak_of(web) as seen:
+            with sampled(lambda: web.memory_info().rss, 0.005) as seen:
                 began = time.perf_counter()
                 answer = http.post(bed.url + BATCHES, data=body, headers=JSON, timeout=120)
                 ours.append(time.perf_counter() - began)
@@ -73,23 +70,3 @@ def columns_of(bed: Bed, table: str) -> str:
     """Return the columns of a table that can be written: the values of an identity are made."""
     sql = "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns"
     return str(bed.one(f"{sql} WHERE table_name = %s AND is_identity = 'NO'", table))
-
-
-@contextmanager
-def peak_of(one: psutil.Process) -> Iterator[list[int]]:
-    """Look at the memory of a process all the while; gives what was seen, in bytes."""
-    seen: list[int] = []
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.005):
-            seen.append(one.memory_info().rss)
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-        seen.append(one.memory_info().rss)

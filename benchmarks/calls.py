@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from benchmarks.figures import LEAST, MOST, Line, Mark
+from benchmarks.sampling import sampled
 from benchmarks.services import Bed
 
 
@@ -29,7 +27,7 @@ def measure(bed: Bed, workers: int, least: float) -> list[Line]:
     with bed.product(bed.sizes.calls, workers):
         for _ in range(bed.sizes.runs):
             bed.control(bed.sizes.latency)
-            with sampling(bed) as largest:
+            with sampled(lambda: bed.memory("generation"), 0.25) as largest:
                 bed.wait(bed.submit(flight * bed.sizes.rounds, flight), 900)
             calls, seconds, peak = counted(bed)
             ours.append(calls / seconds)
@@ -51,24 +49,3 @@ def counted(bed: Bed) -> tuple[int, float, int]:
     """Return calls, seconds from the first question to the last answer, and most in flight, as the server has them."""
     state = bed.model_state()
     return state["calls"], state["last"] - state["first"], state["peak"]
-
-
-@contextmanager
-def sampling(bed: Bed) -> Iterator[list[float]]:
-    """Look at the workers' memory while the block runs; gives what was seen, in MB."""
-    seen: list[float] = []
-    over = threading.Event()
-
-    def look() -> None:
-        while True:
-            seen.append(bed.memory("generation"))
-            if over.wait(0.25):
-                return
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
