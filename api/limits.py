@@ -7,16 +7,24 @@ address, apart from everybody else: whoever guesses holds up nobody but himself.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from functools import cache
 
 from flask import Flask, Response, current_app, g, request
+from limits import RateLimitItem, parse
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, RedisStorage, Storage
 
+import logs
 import settings
 from api import errors, traits
-from api.windows import Count, Windows
 
-SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+log = logs.get(__name__)
+
+WAIT = 0.25  # seconds for Redis: it is next door or away, and every request waits
+AWAY_SECONDS = 5.0  # for which nobody asks it again
+MOST_CONNECTIONS = 1000  # there are never more threads
 REMEDY = {
     "create": "Wait, or put more into one request: a batch holds up to 10,000 items.",
     "edit": "Wait, and then go on.",
@@ -26,21 +34,51 @@ REMEDY = {
 
 
 @dataclass(frozen=True)
-class Limit:
-    """So many requests in a time."""
+class Count:
+    """How many there were in a window, this one included, and the whole seconds until it has ended."""
 
-    most: int
-    unit: str
+    number: int
+    left: int
 
-    @property
-    def seconds(self) -> int:
-        """How long a window is."""
-        return SECONDS[self.unit]
+
+class Counts:
+    """The windows: on Redis for all processes, and in the memory of each while that is away."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = RedisStorage(
+            url,
+            key_prefix="cardforge:limits",
+            wrap_exceptions=True,
+            socket_timeout=WAIT,
+            socket_connect_timeout=WAIT,
+            max_connections=MOST_CONNECTIONS,
+        )
+        self._memory = MemoryStorage()
+        self._away_until = 0.0
+
+    def count(self, limit: RateLimitItem, *whose: str) -> Count:
+        """Count one more."""
+        if time.monotonic() >= self._away_until:
+            try:
+                return counted(self._redis, limit, *whose)
+            except StorageError as error:
+                self._away_until = time.monotonic() + AWAY_SECONDS
+                reason = type(error.storage_error).__name__
+                log.warning("redis_away", remedy="requests are counted in each process", reason=reason)
+        return counted(self._memory, limit, *whose)
+
+
+def counted(storage: Storage, limit: RateLimitItem, *whose: str) -> Count:
+    """Count one more in a storage: two trips, where the library's strategies take three for the same."""
+    key, seconds = limit.key_for(*whose), limit.get_expiry()
+    number = storage.incr(key, seconds)
+    left = storage.get_expiry(key) - time.time() + 0.5  # known to half a second; whoever waits must not be early
+    return Count(number, min(max(1, math.ceil(left)), seconds))
 
 
 def register(app: Flask) -> None:
     """Count every request, after `auth.register` has found out whose it is."""
-    app.extensions["windows"] = Windows(settings.load().redis_url, "cardforge:limits:")
+    app.extensions["counts"] = Counts(settings.load().redis_url)
     app.before_request(count)
     app.after_request(tell)
 
@@ -51,9 +89,9 @@ def count() -> Response | None:
     if (what := kind()) is None or (limit := limit_of(getattr(settings.rate_limits(), what))) is None:
         return None
     who = request.remote_addr if what == "guess" else g.key_id
-    found: Count = current_app.extensions["windows"].count(f"{what}:{who}:{limit.unit}", limit.seconds)
+    found: Count = current_app.extensions["counts"].count(limit, what, str(who))
     g.counted = limit, found
-    return refuse(what, limit, found) if found.number > limit.most else None
+    return refuse(what, limit, found) if found.number > limit.amount else None
 
 
 def kind() -> str | None:
@@ -66,24 +104,20 @@ def kind() -> str | None:
 
 
 @cache
-def limit_of(text: str | None) -> Limit | None:
+def limit_of(text: str | None) -> RateLimitItem | None:
     """Return the limit that a setting has in words ("60/minute"); None where it is off."""
-    if text is None:
-        return None
-    most, _, unit = text.partition("/")
-    return Limit(int(most), unit.strip())
+    return None if text is None else parse(text)
 
 
-def refuse(what: str, limit: Limit, found: Count) -> Response:
+def refuse(what: str, limit: RateLimitItem, found: Count) -> Response:
     """Answer 429, with what to do."""
-    seconds = left(found)
     response = errors.answer(
         429,
         "RATE_LIMITED",
         REMEDY[what] if what == "guess" else f"Too many requests of this kind with this key. {REMEDY[what]}",
-        {"kind": what, "limit": f"{limit.most} per 1 {limit.unit}", "retry_after": seconds},
+        {"kind": what, "limit": str(limit), "retry_after": found.left},
     )
-    response.headers["Retry-After"] = str(seconds)
+    response.headers["Retry-After"] = str(found.left)
     return response
 
 
@@ -91,13 +125,8 @@ def tell(response: Response) -> Response:
     """Put the count on the answer, by the names of the IETF's draft: ``RateLimit-Reset`` is seconds from now."""
     if "counted" in g:
         limit, found = g.counted
-        response.headers["RateLimit-Limit"] = str(limit.most)
-        response.headers["RateLimit-Remaining"] = str(max(0, limit.most - found.number))
-        response.headers["RateLimit-Reset"] = str(left(found))
-        response.headers["RateLimit-Policy"] = f"{limit.most};w={limit.seconds}"
+        response.headers["RateLimit-Limit"] = str(limit.amount)
+        response.headers["RateLimit-Remaining"] = str(max(0, limit.amount - found.number))
+        response.headers["RateLimit-Reset"] = str(found.left)
+        response.headers["RateLimit-Policy"] = f"{limit.amount};w={limit.get_expiry()}"
     return response
-
-
-def left(found: Count) -> int:
-    """Return the whole seconds until a window ends, at least one."""
-    return max(1, math.ceil(found.left))

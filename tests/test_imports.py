@@ -29,6 +29,7 @@ ALLOWED = {
 HOMES = {
     "flask": {"api"},
     "flask_smorest": {"api"},
+    "limits": {"api"},
     "webargs": {"api"},
     "werkzeug": {"api"},
     "gunicorn": {"api"},
@@ -47,7 +48,7 @@ HOMES = {
     "dotenv": {"cli/config.py"},
     "rich": {"cli"},
     "prometheus_client": {"api"},
-    "redis": {"tasks", "api/health.py", "api/windows.py", "cli"},
+    "redis": {"tasks", "api/health.py", "cli"},
 }
 OURS = {name.removesuffix(".py") for name in ALLOWED}
 

@@ -93,11 +93,11 @@ def test_without_redis_requests_go_on_quickly_and_limits_hold_in_each_process(
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("RATE_LIMIT_READ", "3/minute")
     client = create_app().test_client()
-    logging.getLogger("api.windows").addHandler(caplog.handler)
+    logging.getLogger("api.limits").addHandler(caplog.handler)
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
     began = time.monotonic()
     answers = [client.get(JOBS) for _ in range(4)]
-    logging.getLogger("api.windows").removeHandler(caplog.handler)
+    logging.getLogger("api.limits").removeHandler(caplog.handler)
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert time.monotonic() - began < 2
     assert answers[0].headers["RateLimit-Remaining"] == "2"
@@ -107,52 +107,37 @@ def test_without_redis_requests_go_on_quickly_and_limits_hold_in_each_process(
 def test_a_window_is_counted_to_its_end_whatever_happens_to_redis(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from api.windows import Windows
+    from api.limits import Counts, limit_of
 
+    limit = limit_of("2/minute")
     with TemporaryDirectory(prefix="cf-", dir="/tmp") as folder:
         server = start_redis(Path(folder))
         try:
-            windows, again = (Windows(server.url, "test:") for _ in range(2))
-            assert [windows.count("a", 60).number, again.count("a", 60).number, windows.count("b", 60).number] == [
-                1,
-                2,
-                1,
-            ]
-            assert 59 < windows.count("a", 60).left <= 60
-            asked = redis.Redis.from_url(server.url)
-            asked.script_flush()
-            asked.persist("test:a")
-            assert windows.count("a", 60).number == 4
-            assert 59 < windows.count("a", 60).left <= 60, "a count without an end gets one"
-            asked.close()
+            counts, again = (Counts(server.url) for _ in range(2))
+            numbers = [one.count(limit, kind, "a").number for one, kind in ((counts, "x"), (again, "x"), (counts, "y"))]
+            assert numbers == [1, 2, 1], "processes count together, and each kind for itself"
+            assert 59 <= counts.count(limit, "x", "a").left <= 60
+            with redis.Redis.from_url(server.url) as asked:
+                asked.config_resetstat()
+                assert counts.count(limit, "x", "a").number == 4
+                trips = {name.removeprefix("cmdstat_") for name in asked.info("commandstats")}
+                assert trips - {"config", "incrby"} == {"evalsha", "ttl"}, "a count is two trips"
+                [key] = asked.keys("cardforge:limits:*x*")
+                asked.script_flush()
+                asked.pexpire(key, 30_300)
+                assert counts.count(limit, "x", "a").left >= asked.pttl(key) / 1000, "nobody is told to come early"
+            assert counts.count(limit, "x", "a").number == 6
             server.kill()
-            assert [windows.count("a", 60).number for _ in range(2)] == [1, 2]
+            assert [counts.count(limit, "x", "a").number for _ in range(2)] == [1, 2]
+            assert 59 <= counts.count(limit, "x", "a").left <= 60
             server.restart()
-            assert windows.count("a", 60).number == 3, "nobody asks again so soon"
-            monkeypatch.setattr("api.windows.AWAY_SECONDS", 0.0)
-            windows._away_until = 0.0
-            assert windows.count("c", 60).number == 1
-            assert again.count("c", 60).number == 2
+            assert counts.count(limit, "x", "a").number == 4, "nobody asks again so soon"
+            monkeypatch.setattr("api.limits.AWAY_SECONDS", 0.0)
+            counts._away_until = 0.0
+            assert counts.count(limit, "z", "a").number == 1
+            assert again.count(limit, "z", "a").number == 2
         finally:
             server.stop()
-
-
-def test_counts_of_a_process_begin_anew_and_take_no_room_for_ever(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from api.windows import Count, Here
-
-    now = 100.0
-    here = Here(lambda: now)
-    assert [here.count("a", 60) for _ in range(2)] == [Count(1, 60), Count(2, 60)]
-    now = 159.0
-    assert here.count("a", 60) == Count(3, 1)
-    now = 160.0
-    assert here.count("a", 60) == Count(1, 60)
-    monkeypatch.setattr("api.windows.MOST_KEPT", 1)
-    now = 300.0
-    here.count("b", 60)
-    assert list(here._windows) == ["b"]
 
 
 # --- over a socket, with the real server ---
