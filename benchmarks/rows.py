@@ -16,9 +16,10 @@ Celery chains of three tasks that do nothing, with the same settings and queues,
 threads, a worker with two processes) on the same Redis; by turns.
 """
 ONE_WORKER = """
-A batch with default options (six calls a card), one job for each of the worker's threads, then an aiohttp script that
-puts the same questions, as many of them, to the same server, with as many in flight. Calls a second from the first
-question to the last answer, by the model server's clock; exports, which come behind the answers, are not in it.
+A batch with default options (six calls a card) but for its files, which are JSON, for portraits are drawn by other
+workers; one job for each of the worker's threads, all within the window. Then an aiohttp script that puts the same
+questions, as many of them, to the same server, with as many in flight. Calls a second from the first question to the
+last answer, by the model server's clock; exports, which come behind the answers, are not in it.
 """
 SEVERAL_WORKERS = "As P2, with four generation workers and four times as many jobs; the script is one process."
 ACCEPTING = """

@@ -182,17 +182,26 @@ def _borrowed(of: Engine) -> Iterator[Any]:
     """Give a connection of the pool as the driver has it, without transactions."""
     pooled = of.raw_connection()
     driver: Any = pooled.dbapi_connection
-    driver.autocommit = True
     try:
-        yield driver
+        with _without_transactions(driver):
+            yield driver
     except of.dialect.loaded_dbapi.Error as error:
         if of.dialect.is_disconnect(error, driver, None):
             pooled.invalidate(error)
         raise
     finally:
+        pooled.close()
+
+
+@contextmanager
+def _without_transactions(driver: Any) -> Iterator[None]:
+    """Have each statement committed by itself, by the driver: the option isolation_level has statements of its own."""
+    driver.autocommit = True
+    try:
+        yield
+    finally:
         if not driver.closed:
             driver.autocommit = False
-        pooled.close()
 
 
 @contextmanager
@@ -204,14 +213,8 @@ def autocommit(pool: str = WORK) -> Iterator[Session]:
     """
     with engine(pool).connect() as connection:
         driver: Any = connection.connection.dbapi_connection
-        # By the driver itself: the option isolation_level has statements of its own, there and back.
-        driver.autocommit = True
-        try:
-            with Session(connection, expire_on_commit=False) as session:
-                yield session
-        finally:
-            if not driver.closed:
-                driver.autocommit = False
+        with _without_transactions(driver), Session(connection, expire_on_commit=False) as session:
+            yield session
 
 
 # SQLSTATE classes and codes that mean "not now": connection trouble, shutting down or starting up, deadlock or

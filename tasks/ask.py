@@ -26,7 +26,7 @@ import settings
 from cards.text import estimate_tokens
 from models import db
 from models.calls import Call
-from models.errors import JobCancelled, StaleAttempt
+from models.errors import JobCancelled
 from models.ids import new_id
 from models.services import calls, claims, prices
 from models.services.calls import Asked, Bill
@@ -158,7 +158,7 @@ class Asker:
         if self.heart.is_cancelled(self.claim.job_id):
             raise JobCancelled(f"{self.claim.job_id} is to be cancelled.")
         if self._is_lost():
-            raise StaleAttempt(f"Attempt {self.claim.attempt} of {self.claim.job_id} is over.")
+            raise claims.over(self.claim)
         if self.heart.is_draining():
             raise HandBack
         if time.monotonic() >= self.until:

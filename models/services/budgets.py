@@ -12,20 +12,22 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, exists, func, literal, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 import settings
 from models.batches import Batch
 from models.calls import ANSWERED, Call
-from models.errors import StaleAttempt
-from models.jobs import Job, Step
+from models.db import table_of
+from models.jobs import Job
+from models.services import claims
 from models.services.claims import Claim
 from models.services.usage import Day, day_after, today
 from models.states import Status
 from models.usage import DailyUsage
 
+BATCHES, CALLS, DAYS, JOBS = table_of(Batch), table_of(Call), table_of(DailyUsage), table_of(Job)
 LOOKED_AT = 100  # of a model's newest calls: enough to know what it costs, and a moment to read
 STEEPEST = 10  # how many times as dear as one of its prompt a token of the answer may be; 4 to 8 are common
 
@@ -75,11 +77,10 @@ def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
     Raises `StaleAttempt` when the claim is over: a worker that stood still past its lease pays for nothing more.
     """
     daily = settings.daily()
-    asked = {"job": claim.job_id, "owner": claim.owner_id, "tried": claim.attempt, "index": claim.index}
-    asked["holder"] = claim.worker
+    asked = {**claims.fence(claim), "owner": claim.owner_id}
     row = session.execute(_room(bool(daily.cost_usd)), asked).one_or_none()
-    if row is None or not row.good:
-        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+    if row is None:
+        raise claims.over(claim)
     day = Day(row.tokens, row.day_spent, daily, day_after(row.now))
     limits = []
     if job_usd is not None:
@@ -98,34 +99,31 @@ def _room(daily: bool) -> Select[Any]:
     """``daily``: whether the owner's day is limited in dollars, so that what all of its jobs hold has to be known."""
     job: BindParameter[str] = bindparam("job")
     owner: BindParameter[str] = bindparam("owner")
-    other = aliased(Job)
-    held = select(func.coalesce(func.sum(other.reserved_usd), 0)).where(
-        other.status == Status.PROCESSING, other.reserved_usd > 0, other.id != job
+    other = JOBS.alias("other")
+    held = select(func.coalesce(func.sum(other.c.reserved_usd), 0)).where(
+        other.c.status == Status.PROCESSING.value, other.c.reserved_usd > 0, other.c.id != job
     )
-    in_batch = held.where(other.batch_id == Batch.id).correlate(Batch).scalar_subquery()
-    of_owner = held.where(other.owner_id == owner).scalar_subquery()
-    day_is = (DailyUsage.owner_id == owner) & (DailyUsage.day == today())
+    in_batch = held.where(other.c.batch_id == BATCHES.c.id).correlate(BATCHES).scalar_subquery()
+    of_owner = held.where(other.c.owner_id == owner).scalar_subquery()
+    day_is = (DAYS.c.owner_id == owner) & (DAYS.c.day == today())
     # Being told to come later is no call: a busy server must not use a job's calls up.
-    wrote = (Call.status == ANSWERED) | (Call.prompt_tokens + Call.completion_tokens > 0)
-    mine = (Job.attempt == bindparam("tried")) & (Job.lease_owner == bindparam("holder"))
-    runs = exists().where(Step.job_id == job, Step.index == bindparam("index"), Step.status == Status.PROCESSING)
+    wrote = (CALLS.c.status == ANSWERED) | (CALLS.c.prompt_tokens + CALLS.c.completion_tokens > 0)
     return (
         select(
-            (mine & (Job.status == Status.PROCESSING) & runs).label("good"),
-            Batch.max_cost_usd,
-            Batch.cost_usd.label("batch_spent"),
-            case((Batch.max_cost_usd.is_not(None), in_batch), else_=0).label("batch_held"),
-            Job.cost_usd.label("job_spent"),
-            select(func.count()).where(Call.job_id == job, wrote).scalar_subquery().label("made"),
-            func.coalesce(DailyUsage.tokens, 0).label("tokens"),
-            func.coalesce(DailyUsage.cost_usd, 0).label("day_spent"),
+            BATCHES.c.max_cost_usd,
+            BATCHES.c.cost_usd.label("batch_spent"),
+            case((BATCHES.c.max_cost_usd.is_not(None), in_batch), else_=0).label("batch_held"),
+            JOBS.c.cost_usd.label("job_spent"),
+            select(func.count()).where(CALLS.c.job_id == job, wrote).scalar_subquery().label("made"),
+            func.coalesce(DAYS.c.tokens, 0).label("tokens"),
+            func.coalesce(DAYS.c.cost_usd, 0).label("day_spent"),
             (of_owner if daily else literal(Decimal(0))).label("day_held"),
             func.now().label("now"),
         )
-        .select_from(Job)
-        .outerjoin(Batch, Batch.id == Job.batch_id)
-        .outerjoin(DailyUsage, day_is)
-        .where(Job.id == job)
+        .select_from(JOBS)
+        .outerjoin(BATCHES, BATCHES.c.id == JOBS.c.batch_id)
+        .outerjoin(DAYS, day_is)
+        .where(JOBS.c.id == job, *claims.in_force())
     )
 
 
@@ -149,10 +147,9 @@ def set_aside(session: Session, claim: Claim, amount: Decimal) -> None:
 
     Raises `StaleAttempt` when the claim is over: what a newer attempt has set aside stays.
     """
-    mine = Job.id == claim.job_id, Job.attempt == claim.attempt, Job.lease_owner == claim.worker
-    aside = update(Job).where(*mine, Job.status == Status.PROCESSING).values(reserved_usd=amount).returning(Job.id)
-    if session.scalar(aside.execution_options(synchronize_session=False)) is None:
-        raise StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
+    aside = claims.fenced().values(reserved_usd=amount).returning(JOBS.c.id)
+    if session.scalar(aside, claims.fence(claim)) is None:
+        raise claims.over(claim)
 
 
 def look_back(session: Session, provider: str, model: str, purpose: str) -> Seen:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, case, column, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, case, column, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, undefer
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
@@ -26,8 +26,6 @@ from models.services.moves import Dispatch, Holder
 from models.services.profiles import texts_of
 from models.states import Status
 
-# Leases and graces count from the moment of their statement (`clock_timestamp`): `now` is the start of the transaction,
-# which may have waited for a batch's row for longer than a lease.
 LEASE = timedelta(seconds=settings.engine().lease)  # renewed by the heartbeat of whoever holds it
 GRACE = timedelta(seconds=settings.engine().grace)  # how long a message may be on its way before it counts as lost
 EVENTS, JOBS, STEPS = table_of(Event), table_of(Job), table_of(Step)
@@ -122,7 +120,7 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     if step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index]):
         return None
     claim = _claim(session, job, step, steps, worker)
-    session.execute(_take_job(), {"job": job_id, "name": name, "worker": worker})
+    session.execute(_take_job(), {"job": job_id, "name": name, "worker": worker, "lease": LEASE})
     session.execute(_take_step(), {"job": job_id, "place": index})
     events.tell(session, _step(claim, Status.PROCESSING))
     return claim
@@ -157,16 +155,7 @@ def _steps() -> Select[Step]:
 
 @cache
 def _take_job() -> Update:
-    taken = {
-        "lease_owner": bindparam("worker"),
-        "lease_expires_at": func.clock_timestamp() + LEASE,
-        "waiting_until": None,
-        "current_step": bindparam("name"),
-        "detail": None,
-        "reserved_usd": 0,
-        "updated_at": func.now(),
-    }
-    return update(JOBS).where(JOBS.c.id == bindparam("job")).values(taken)
+    return update(JOBS).where(JOBS.c.id == bindparam("job")).values(updated_at=func.now(), **moves.taken())
 
 
 @cache
@@ -192,24 +181,29 @@ def _running() -> Select[Job]:
     return query.options(undefer(Job.request)).execution_options(populate_existing=True)
 
 
-def _fenced() -> Update:
-    """Return an update of the job of a claim that changes nothing once the claim is over (see `_fence`).
+def fenced() -> Update:
+    """Return an update of the job of a claim that changes nothing once the claim is over.
+
+    What it is given is the `fence` of the claim, and the values of the update.
+    """
+    return update(JOBS).where(JOBS.c.id == bindparam("job"), *in_force())
+
+
+def in_force() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions, with a claim's `fence` as their values, that its job's row says that it is not over.
 
     It is over when the job has ended, its attempt is old, another worker has it, or its step is done or begun anew.
     """
-    return update(JOBS).where(
-        JOBS.c.id == bindparam("job"),
-        JOBS.c.attempt == bindparam("tried"),
-        JOBS.c.status == Status.PROCESSING.value,
-        *moves.held_by(),
-    )
+    return JOBS.c.attempt == bindparam("tried"), JOBS.c.status == Status.PROCESSING.value, *moves.held_by()
 
 
-def _fence(claim: Claim) -> dict[str, Any]:
+def fence(claim: Claim) -> dict[str, Any]:
+    """Return what tells a claim from all others, as the values of statements."""
     return {"job": claim.job_id, "tried": claim.attempt, **claim.holder._asdict()}
 
 
-def _over(claim: Claim) -> StaleAttempt:
+def over(claim: Claim) -> StaleAttempt:
+    """Return the error of a claim that is over."""
     return StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
 
 
@@ -261,11 +255,11 @@ def finish_step(session: Session, claim: Claim, *, progress: int, said: Said = N
             first=told,
         )
         if job is None:
-            raise _over(claim)
+            raise over(claim)
         return sent
-    moved = session.execute(_move_on(), {**_fence(claim), "now_at": progress}).one_or_none()
+    moved = session.execute(_move_on(), {**fence(claim), "now_at": progress}).one_or_none()
     if moved is None:
-        raise _over(claim)
+        raise over(claim)
     events.tell(session, *told)
     if moved.cancel_requested_at is not None:
         raise JobCancelled(f"{claim.job_id} is to be cancelled.")
@@ -275,7 +269,7 @@ def finish_step(session: Session, claim: Claim, *, progress: int, said: Said = N
 @cache
 def _move_on() -> ReturningUpdate[Any]:
     moved = {"progress": bindparam("now_at"), "detail": None, "updated_at": func.now(), **_unheld(GRACE)}
-    return _fenced().values(moved).returning(JOBS.c.cancel_requested_at)
+    return fenced().values(moved).returning(JOBS.c.cancel_requested_at)
 
 
 def write_checkpoint(session: Session, claim: Claim, output: Mapping[str, Any]) -> None:
@@ -322,8 +316,8 @@ def let_go(
     """
     wait = timedelta(seconds=seconds)
     values = _unheld(wait) | {"detail": detail, "waiting_until": func.clock_timestamp() + wait if seconds else None}
-    given = _fenced().values(updated_at=func.now(), **values).returning(JOBS.c.id)
-    if session.scalar(given, _fence(claim)) is None:
+    given = fenced().values(updated_at=func.now(), **values).returning(JOBS.c.id)
+    if session.scalar(given, fence(claim)) is None:
         return []
     session.execute(
         update(Step)
@@ -348,8 +342,8 @@ def tell(session: Session, claim: Claim, said: Said) -> None:
     told = [{"kind": Kind.PROGRESS, "data": {"step": claim.step, "detail": said.detail}}]
     told = [] if said.detail is None else told
     told += _lines(claim, said)
-    if session.scalar(_show(), {**_fence(claim), **shown, "told": told}) is None:
-        raise _over(claim)
+    if session.scalar(_show(), {**fence(claim), **shown, "told": told}) is None:
+        raise over(claim)
 
 
 @cache
@@ -360,7 +354,7 @@ def _show() -> ReturningInsert[str]:
         "detail": func.coalesce(bindparam("now_done"), JOBS.c.detail),
         "updated_at": func.now(),
     }
-    job = _fenced().values(shown).returning(JOBS.c.id, JOBS.c.progress, JOBS.c.cost_usd).cte("job")
+    job = fenced().values(shown).returning(JOBS.c.id, JOBS.c.progress, JOBS.c.cost_usd).cte("job")
     told = (
         func.jsonb_array_elements(bindparam("told", type_=JSONB))
         .table_valued(column("value", JSONB), with_ordinality="nth")

@@ -76,8 +76,18 @@ def begin_job(
 
 @cache
 def _beginning() -> ReturningUpdate[Job]:
-    began = {
-        "started_at": func.coalesce(Job.started_at, func.now()),
+    began = {"started_at": func.coalesce(Job.started_at, func.now()), **taken()}
+    query = _moving(Status.QUEUED, Status.PROCESSING).where(Job.attempt == bindparam("tried")).values(began)
+    return query.returning(Job).options(undefer(Job.request)).execution_options(populate_existing=True)
+
+
+def taken() -> dict[str, Any]:
+    """Return what a job's row says once a worker (``worker``) has its step (``name``), for so long (``lease``).
+
+    It counts from the moment of the statement: `now` is the start of the transaction, which may have waited for a
+    batch's row for longer than a lease.
+    """
+    return {
         "lease_owner": bindparam("worker"),
         "lease_expires_at": func.clock_timestamp() + bindparam("lease", type_=Interval),
         "waiting_until": None,
@@ -85,8 +95,6 @@ def _beginning() -> ReturningUpdate[Job]:
         "detail": None,
         "reserved_usd": 0,
     }
-    query = _moving(Status.QUEUED, Status.PROCESSING).where(Job.attempt == bindparam("tried")).values(began)
-    return query.returning(Job).options(undefer(Job.request)).execution_options(populate_existing=True)
 
 
 def end_job(

@@ -20,7 +20,7 @@ from models.calls import Call
 from models.errors import StaleAttempt
 from models.ids import new_id
 from models.jobs import Job
-from models.services import calls, claims, prices, stops, usage
+from models.services import budgets, calls, claims, prices, stops, usage
 from models.services.budgets import Limit
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
@@ -229,6 +229,21 @@ def test_a_call_of_an_attempt_that_is_over_frees_nothing_of_the_next(
     assert reserve(replace(late, attempt=2))
     booking(late, "0.1")
     assert not reserve(other)
+
+
+def test_who_has_let_a_step_go_pays_for_nothing_more_of_it(database: Any, owner: str) -> None:
+    """The same worker has claimed it again, at the same attempt: two threads would ask, and one of them is wrong."""
+    list_price(database, prompt="0", completion="0.0006")
+    (old,) = claims_of(owner, 1, max_cost_usd=Decimal(1))
+    with database.transaction() as session:
+        assert claims.let_go(session, old)
+    new = work.claim(old.job_id, worker=old.worker)
+    assert new is not None
+    with pytest.raises(StaleAttempt):
+        reserve(old)
+    with database.transaction() as session, pytest.raises(StaleAttempt):
+        budgets.set_aside(session, old, Decimal(1))
+    assert reserve(new)
 
 
 @pytest.fixture
