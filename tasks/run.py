@@ -39,8 +39,8 @@ def provider() -> Provider:
 
 def run_step(name: str, job_id: str, attempt: int, heart: Heart) -> bool:
     """Run the step ``name`` if it is there to be run; returns whether the chain is to go on to the next."""
-    with db.transaction() as session:
-        claim = claims.claim_step(session, job_id, attempt, name, heart.id)
+    # Patiently, for a message whose claim has failed is lost, and the job waits until upkeep notices.
+    claim = db.patiently(lambda session: claims.claim_step(session, job_id, attempt, name, heart.id))
     if claim is None:
         log.info("nothing_to_run", step=name, job_id=job_id, attempt=attempt)
         return False

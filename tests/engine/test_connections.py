@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg2
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models import db
 from models.owners import Owner
+from tests.engine import jobs as work
+from tests.engine.processes import wait_for
+from tests.model_server import ModelServer
 
 
 def backend(session: db.Session) -> int:
@@ -79,3 +85,34 @@ def test_an_error_in_autocommit_gives_the_connection_back(database: Any) -> None
     with database.transaction() as session:
         backend(session)
     assert time.monotonic() - began < 5
+
+
+def test_a_step_waits_for_a_connection_to_be_begun_with(
+    database: Any, owner: str, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With hundreds of threads on a machine that is too small, one may get none for longer than the pool waits."""
+    from tasks import run
+    from tasks.heartbeat import Heart
+
+    refused: list[BaseException] = []
+    is_away = db.is_away
+
+    def noted(error: BaseException) -> bool:
+        refused.append(error)
+        return is_away(error)
+
+    monkeypatch.setattr(db, "is_away", noted)
+    monkeypatch.setattr(database.engine().pool, "_timeout", 0.05)
+    monkeypatch.setenv("LLM_BASE_URL", model_server.base_url)
+    monkeypatch.setenv("LLM_MODEL", "test/model")
+    run.provider.cache_clear()
+    job_id = work.open_job(owner).job_id
+    with ThreadPoolExecutor(1) as pool, ExitStack() as lent:
+        for _ in range(20):  # all that the pool has
+            lent.enter_context(database.engine().connect())
+        begun = pool.submit(run.run_step, "generate", job_id, 1, Heart([]))
+        wait_for(lambda: len(refused) > 1, "it has been refused a connection, and has tried again")
+        lent.close()
+        assert begun.result(30)
+    run.provider.cache_clear()
+    assert all(isinstance(error, PoolTimeout) for error in refused)
