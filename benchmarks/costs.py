@@ -79,15 +79,15 @@ def cost_of(bed: Bed, name: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def cpu(bed: Bed) -> dict[str, float]:
-    """Return the CPU seconds that the processes of each kind have used."""
+    """Return the CPU seconds that the processes of each kind have used, those that have ended since included."""
     used = dict.fromkeys(KINDS, 0.0)
     for kind in KINDS:
         for one in bed.family(kind):
             try:
                 times = one.cpu_times()
-            except psutil.NoSuchProcess:  # a connection's process that has just ended
+            except psutil.NoSuchProcess:  # a connection's process that has just ended: its parent has its times
                 continue
-            used[kind] += times.user + times.system
+            used[kind] += times.user + times.system + times.children_user + times.children_system
     return used
 
 
