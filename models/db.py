@@ -57,8 +57,8 @@ IDLE_SECONDS = 30  # for which a connection may lie idle and still be taken to b
 WORK, HEART = "work", "heartbeat"
 POOLS = {
     # A worker process runs hundreds of threads but each holds a connection for milliseconds only, never over a model
-    # call: twenty serve them all.
-    WORK: {"pool_size": 10, "max_overflow": 10, "pool_timeout": 30},
+    # call: twenty serve them all. None is overflow, which is closed when it is put back and opened again for the next.
+    WORK: {"pool_size": 20, "max_overflow": 0, "pool_timeout": 30},
     # A heartbeat must not queue behind the work whose leases it renews.
     HEART: {"pool_size": 1, "max_overflow": 0, "pool_timeout": 5},
 }
