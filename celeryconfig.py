@@ -19,7 +19,8 @@ task_ignore_result = True
 task_acks_late = True
 # Prefork only: a killed child's message goes back too, instead of being failed.
 task_reject_on_worker_lost = True
-# A step that fails has said so in its row; delivering its message again would only repeat that.
+# A step that fails has said so in its row; delivering its message again would only repeat that. One that could not
+# even be claimed, for minutes, has said nothing, and is found by upkeep.
 task_acks_on_failure = True
 task_acks_on_timeout = True
 # Take only what can start now: with late acks each reserved message is one that no other worker can take.

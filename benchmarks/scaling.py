@@ -37,13 +37,13 @@ WEB_CONNECTIONS = 2 * SIZES[WORK]  # one web server: two processes
 MOST_CONNECTIONS = 200  # as the embedded server and docs/operations.md have it
 MOST_CLIENTS = 10_000  # of Redis, as it is by default
 LARGE_CORES = 32  # of a large database server
+LARGE_DISK = 1000  # MB/s that a large database server's disk writes
 BOUNCER = "PgBouncer, transaction pooling (docs/operations.md)"
 LARGER = "a server of its own, with more cores"
 ANOTHER = "another installation, for other owners: they share nothing"
 DISK = "a disk that syncs quicker; the more commit at one time, the more share a sync"
 ASIDE = ("model server", "web")  # not what workers ask of others
 TITLES = ("what", "suffices for workers", "then")
-HEARTBEAT = 10  # seconds between two heartbeats of a process, each of them a commit
 
 
 def measure(bed: Bed) -> dict[str, Any]:
@@ -60,7 +60,8 @@ def measure(bed: Bed) -> dict[str, Any]:
             bed.wait(bed.submit(2 * flight, flight, TWO_CALLS))  # each process has connected
             for _ in range(min(3, bed.sizes.runs)):
                 bed.control(latency)
-                bed.wait(bed.submit(flight * bed.sizes.scale_rounds, flight, TWO_CALLS))
+                jobs = flight * bed.sizes.scale_rounds
+                bed.wait(bed.submit(jobs, jobs, TWO_CALLS))  # no thread waits for a job that is being exported
                 calls, seconds, _ = counted(bed)
                 rates.append(calls / seconds)
         points.append({"workers": workers, "calls": rates})
@@ -120,10 +121,8 @@ class Load:
         return float(self.jobs * workers * self.cost["cpu_ms"][kind] / 1000)
 
     def commits(self, workers: int) -> float:
-        """Commits a second that write, the heartbeats' among them."""
-        return float(
-            self.jobs * workers * self.cost["writing_commits"] + (workers + self.exporters(workers)) / HEARTBEAT
-        )
+        """Commits a second that write, the heartbeats' among them: they were counted with the jobs'."""
+        return float(self.jobs * workers * self.cost["writing_commits"])
 
     def exporters(self, workers: int) -> int:
         """Export processes that are needed."""
@@ -143,14 +142,23 @@ def limits(load: Load, here: int, scaling: Mapping[str, Any]) -> list[tuple[str,
 
     ``here``: the cores of the machine that was measured.
     """
-    cpu = load.cost["cpu_ms"]
+    cpu, clients = load.cost["cpu_ms"], load.cost["connections"]["redis"]
     connections = (MOST_CONNECTIONS - WEB_CONNECTIONS) / (POOL + EXPORT_POOL * load.exporters(10) / 10)
     found = [
         (f"connections to PostgreSQL, {MOST_CONNECTIONS}, without PgBouncer", connections, BOUNCER),
         (f"CPU of PostgreSQL on {here} cores", load.suffice(1000 * here, cpu["postgres"]), LARGER),
         (f"CPU of PostgreSQL on {LARGE_CORES} cores", load.suffice(1000 * LARGE_CORES, cpu["postgres"]), ANOTHER),
         ("CPU of Redis, which uses one core", load.suffice(1000, cpu["redis"]), ANOTHER),
-        (f"connections to Redis, {MOST_CLIENTS:,}", MOST_CLIENTS / load.cost["connections"]["redis"], "`maxclients`"),
+        (
+            f"connections to Redis, {MOST_CLIENTS:,}; one worker, an export worker and a web server have {clients}",
+            MOST_CLIENTS / clients,
+            "`maxclients`",
+        ),
+        (
+            f"write-ahead log on a disk that writes {LARGE_DISK:,} MB/s",
+            load.suffice(LARGE_DISK * 1e6, load.cost["wal_kib"] * 1024),
+            ANOTHER,
+        ),
     ]
     if commits := scaling.get("commits", {}).get(str(COMMITTERS[-1])):
         told = f"commits of PostgreSQL, {commits:,.0f}/s here from {COMMITTERS[-1]} connections"
@@ -289,8 +297,8 @@ def one_batch(load: Load, scaling: Mapping[str, Any]) -> list[str]:
         a job take it, one after the other."""
     if commits := scaling.get("commits", {}).get(str(COMMITTERS[0])):
         told += f""" This machine's PostgreSQL commits {commits:,.0f} small transactions a second on one connection, so
-        one batch runs at {short(commits / locks)} jobs/s at most, however many workers there are; several batches
-        do not wait for each other."""
+        one batch runs at less than {short(commits / locks)} jobs/s, however many workers there are (to begin and to end
+        a job takes several statements under that lock); several batches do not wait for each other."""
     return paragraph(told)
 
 

@@ -16,9 +16,9 @@ FAULTED = "failed"
 
 
 class Call(Base):
-    """One request. Rows are only ever added, and outlive their job: no foreign key leads to it.
+    """One request. Rows are never taken away, and outlive their job: no foreign key leads to it.
 
-    An answer that a job failed for as unusable is marked as discarded when the job is retried.
+    All that ever changes: an answer that a job failed for as unusable is marked as discarded when the job is retried.
 
     ``key`` says which question of which step was asked; a completed, not discarded answer to it is used again
     by every later run along the same line of retries (``root_id``) instead of paying for another. ``model`` is the one

@@ -115,7 +115,7 @@ def check_alive(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, 
 
     A server that ends says so, or its kernel does: then there is something to read on a connection that nobody has
     asked anything. Only one that was long idle is asked (``SELECT 1``), for a router may have dropped it in silence;
-    ``pool_pre_ping`` asks each time, which was every sixth statement of a job.
+    ``pool_pre_ping`` asks each time, which was every seventh statement of a job.
     """
     if LAST_USED not in record.info:
         return  # made just now

@@ -51,7 +51,7 @@ class Forbidden(DomainError):
 
 
 class StaleAttempt(DomainError):
-    """A newer attempt of the job has begun, or the job has ended: what this one brings is dropped."""
+    """The job has ended, or somebody else has it or its step by now: what this attempt brings is dropped."""
 
     code = "STALE_ATTEMPT"
 

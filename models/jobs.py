@@ -19,11 +19,12 @@ IS_OPEN = "status IN ('queued', 'processing')"
 class Job(Base):
     """One card to make.
 
-    ``attempt`` is the fence: every write of a step names the attempt it belongs to and hits nothing once a newer
-    one has begun. ``dispatched_at`` says when a message was last sent for it (None: it still waits for its window),
-    ``sent`` how often. A running job has a lease: with an owner while a step runs; without one between two steps and
-    while it waits (``waiting_until``), when it expires at the time by which somebody should have taken it up.
-    ``root_id`` is the first job of a line of retries; paid answers are shared along that line.
+    ``attempt`` is part of the fence: every write of a step names the attempt, the worker and the turn of the step that
+    it belongs to, and hits nothing once that is over (`services/claims.py`). ``dispatched_at`` says when a message was
+    last sent for it (None: it still waits for its window), ``sent`` how often. A running job has a lease: with an owner
+    while a step runs; without one between two steps and while it waits (``waiting_until``), when it expires at the time
+    by which somebody should have taken it up. ``root_id`` is the first job of a line of retries; paid answers are
+    shared along that line.
     """
 
     __tablename__ = "jobs"

@@ -1,6 +1,7 @@
 """Sending: turns dispatched jobs into chains of messages. Always after the commit that marked them dispatched.
 
-A message that cannot be sent is not lost: its job stays queued with a `dispatched_at`, and upkeep sends it again.
+A message that cannot be sent is not lost: its job says by when somebody should have taken it up, and upkeep sends it
+again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a running step says: kept until the step's next transaction, which writes it along.
+"""What a running step says: kept until the step is about to wait, for a model or for room, or ends.
 
-Each progress note had a transaction of its own, and steps say more than people can read. Nothing is shown late by it:
-a step that is about to wait, for a model or for room, has a transaction right before.
+Then it is written in one statement. Each note had a transaction of its own, and steps say more than people can read;
+nothing is shown late by it, for a step that does not wait is done in a moment.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs one step of one job: claim -> work -> checkpoint -> what comes next.
 
-claim   one transaction; of many deliveries one gets it
+claim   one transaction, for which it waits while the database is away; of many deliveries one gets it
 work    no transaction open; model calls go through the ledger
 save    one transaction: fence, results, checkpoint, and with the last step the job's end and the next window
 send    after the commit
