@@ -150,7 +150,7 @@ def limits(load: Load, here: int, scaling: Mapping[str, Any]) -> list[tuple[str,
         (f"CPU of PostgreSQL on {LARGE_CORES} cores", load.suffice(1000 * LARGE_CORES, cpu["postgres"]), ANOTHER),
         ("CPU of Redis, which uses one core", load.suffice(1000, cpu["redis"]), ANOTHER),
         (
-            f"connections to Redis, {MOST_CLIENTS:,}; one worker, an export worker and a web server have {clients}",
+            f"connections to Redis, {MOST_CLIENTS:,} ({clients} for a worker with its export worker and web server)",
             MOST_CLIENTS / clients,
             "`maxclients`",
         ),

@@ -261,7 +261,8 @@ def retry_batch(batch_id: str, include_cancelled: bool, fresh: bool, max_cost_us
     if as_json:
         show.dump(found)
         return
-    show.say(f"{found['retried']} items have a new job. Follow them: cardforge batch watch {batch_id}")
+    items = show.counted(found["retried"], "item has", "items have")
+    show.say(f"{items} a new job. Follow them: cardforge batch watch {batch_id}")
 
 
 @batch.command("delete")

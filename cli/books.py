@@ -144,7 +144,7 @@ def lint(book_id: str, as_json: bool) -> None:
     found = connect().books.lint(book_id)
     show.dump(found) if as_json else print_lint(found)
     if found["counts"]["E"]:
-        fail(f"{found['counts']['E']} errors.", SOME_FAILED)
+        fail(f"{show.counted(found['counts']['E'], 'error')}.", SOME_FAILED)
 
 
 @books.command("download")
@@ -175,6 +175,6 @@ def download(book_ids: tuple[str, ...], format_name: str, out: Path, as_json: bo
 @answering
 def delete(book_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete lorebooks with their entries."""
-    confirm(f"Delete {len(book_ids)} lorebooks for good?", yes)
+    confirm(f"Delete {show.counted(len(book_ids), 'lorebook')} for good?", yes)
     forge = connect()
     show.results(gone(partial(forge.books.delete, version=None), book_ids), as_json)

@@ -10,7 +10,7 @@ import click
 from cli import show
 from cli.connect import connect
 from cli.ends import SOME_FAILED, Refused, answering, as_json_option, confirm, fail, gone, limit_option, yes_option
-from cli.formats import FORMATS
+from cli.formats import FORMATS, format_of
 from cli.offline import FRONTENDS
 from cli.options import read_options
 from cli.profile_ids import id_of, profile_option
@@ -113,17 +113,25 @@ def odd(result: Any) -> list[str]:
 
 @characters.command("download")
 @click.argument("character_ids", nargs=-1, required=True, metavar="CHARACTER_ID...")
-@click.option("--format", "format_name", type=click.Choice(FORMATS), default="tavernai", show_default=True)
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice(FORMATS),
+    help="Else as the name of the file says, as of mara.charx; tavernai.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), default=".", help="A folder; for one character also a file, as mara.png."
 )
 @click.option("--for", "frontend", type=click.Choice(FRONTENDS), help="Say what this program loses.")
 @as_json_option
 @answering
-def download(character_ids: tuple[str, ...], format_name: str, out: Path, frontend: str | None, as_json: bool) -> None:
+def download(
+    character_ids: tuple[str, ...], wanted: str | None, out: Path, frontend: str | None, as_json: bool
+) -> None:
     """Save characters as files, as they are now."""
     if len(character_ids) > 1 or not (out.suffix or out.exists()):
         out.mkdir(parents=True, exist_ok=True)
+    format_name = wanted or ("tavernai" if out.is_dir() else named_format(out))
     forge = connect()
 
     def save(character_id: str) -> tuple[Any, str]:
@@ -135,6 +143,14 @@ def download(character_ids: tuple[str, ...], format_name: str, out: Path, fronte
     show.results(map(save, character_ids), as_json)
 
 
+def named_format(out: Path) -> str:
+    """The format that the name of a file says; a file must not hold another than its name tells. Raises `Refused`."""
+    found = format_of(out)
+    if found is None:
+        raise Refused(f"{out} does not say what it is to be: name one with --format: {', '.join(FORMATS)}.")
+    return found
+
+
 @characters.command("lint")
 @click.argument("character_id")
 @as_json_option
@@ -144,7 +160,7 @@ def lint(character_id: str, as_json: bool) -> None:
     found = connect().characters.lint(character_id)
     show.dump(found) if as_json else print_lint(found)
     if found["counts"]["E"]:
-        fail(f"{found['counts']['E']} errors.", SOME_FAILED)
+        fail(f"{show.counted(found['counts']['E'], 'error')}.", SOME_FAILED)
 
 
 def print_lint(found: Any) -> None:
@@ -257,5 +273,5 @@ def favorite(character_ids: tuple[str, ...], undo: bool, as_json: bool) -> None:
 def delete(character_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete characters for good, with their lorebooks."""
     forge = connect()
-    confirm(f"Delete {len(character_ids)} characters for good?", yes)
+    confirm(f"Delete {show.counted(len(character_ids), 'character')} for good?", yes)
     show.results(gone(forge.characters.delete, character_ids), as_json)

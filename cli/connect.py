@@ -27,7 +27,12 @@ def connect(url: str | None = None, home: Path | None = None) -> Cardforge:
 
 def server() -> str:
     """The address of the API: CARDFORGE_URL, else that of the `up` of this home, else the usual one."""
-    return (os.environ.get("CARDFORGE_URL") or running_url(home_folder()) or DEFAULT_URL).rstrip("/")
+    return root(os.environ.get("CARDFORGE_URL") or running_url(home_folder()) or DEFAULT_URL)
+
+
+def root(url: str) -> str:
+    """The address of a server, also where that of its API was given."""
+    return url.rstrip("/").removesuffix("/api/v2")
 
 
 def running_url(home: Path) -> str | None:

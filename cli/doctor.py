@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import click
 
+from cardforge_client.transport import is_loopback
 from cli import checkup, show
 from cli.backup import running_services
 from cli.checks.patient import Finding, Patient
@@ -49,10 +50,12 @@ def doctor(as_json: bool, no_call: bool, least_free: float, only: tuple[str, ...
 
 
 def remote(patient: Patient) -> bool:
-    """Whether all we know is the address of a server."""
-    env = patient.env
-    local = env.get("DATABASE_URL") or env.get("REDIS_URL") or (patient.home / "postgres").exists()
-    return bool(env.get("CARDFORGE_URL")) and not local
+    """Whether the server that is meant is of another machine, or all we know is its address."""
+    url = os.environ.get("CARDFORGE_URL")
+    if not url or os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL"):
+        return False
+    ours = "DATABASE_URL" in patient.env or (patient.home / "postgres").exists()
+    return not (ours and is_loopback(url))
 
 
 def tell(found: list[Finding]) -> None:

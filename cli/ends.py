@@ -19,8 +19,8 @@ SOME_FAILED, USAGE, NO_ANSWER, REFUSED, INTERRUPTED = 1, 2, 3, 4, 130
 EPILOG = """\b
 Exit codes
   0    done; every item completed
-  1    some items failed, or the service could not be started
-  2    wrong usage, a file that cannot be used, or no API key
+  1    some items failed, or lint found errors, or the service could not be started or is not well
+  2    wrong usage, a file or setting that cannot be used, or no API key
   3    no Cardforge answers there
   4    refused by the API: not allowed, not found, not valid, not now
   130  interrupted with Ctrl-C
@@ -73,6 +73,8 @@ def fresh_problems(error: ApiError, message: str, flags: spoken.Flags) -> list[s
     """What ``message`` does not say of the fields, a line for all with one fault: of a batch every item may have it."""
     places: dict[str, list[str]] = {}
     for place, words in error.problems():
+        if error.details.get(place, "") is None:
+            continue  # it is not known
         places.setdefault(show.clean(words), []).append(show.clean(place))
     lines = []
     for words, (first, *others) in places.items():

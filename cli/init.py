@@ -17,7 +17,7 @@ from cli import config, show
 from cli.checks.model import check_model
 from cli.checks.patient import Finding, Patient
 from cli.config import DOTENV, SETTINGS
-from cli.connect import home_folder, running_url
+from cli.connect import home_folder, root, running_url
 from cli.ends import Refused, answering, told
 from cli.probe import masked
 from cli.sources import read_source
@@ -131,7 +131,7 @@ def set_up_there(asker: Asker, url: str) -> tuple[dict[str, str | None], Finding
     if not url.startswith(("http://", "https://")):
         url = f"https://{url}"
     while True:
-        key = api_key(asker)
+        key, url = api_key(asker), root(url)
         try:
             with Cardforge(url, key) as forge:
                 forge.usage.current_month()
@@ -143,7 +143,7 @@ def set_up_there(asker: Asker, url: str) -> tuple[dict[str, str | None], Finding
             url = click.prompt("Its address", default=url)
             continue
         asker.say(f"  ok: it answers, and takes the key; {writer} writes")
-        return {"CARDFORGE_URL": url.rstrip("/"), "CARDFORGE_API_KEY": key}, Finding("web", "ok", "answers")
+        return {"CARDFORGE_URL": url, "CARDFORGE_API_KEY": key}, Finding("web", "ok", "answers")
 
 
 def api_key(asker: Asker) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cardforge_client import Cardforge
-from cli import show
+from cli import show, spoken
 from cli.batches import STATUSES
 from cli.catalogue import OptionsCommand
 from cli.connect import connect
@@ -151,7 +151,8 @@ def print_line(line: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         show.dump(line, lines=True)
         return
-    show.say(show.clean(f"{show.moment(line.get('at'))}  {line.get('level', ''):<7}  {line.get('message', '')}"))
+    message = spoken.text(str(line.get("message", "")), spoken.of_work())
+    show.say(f"{show.moment(line.get('at'))}  {line.get('level', ''):<7}  {show.clean(message)}")
 
 
 @jobs.command("cancel", short_help="Cancel jobs that have not ended.")
@@ -253,9 +254,9 @@ def delete_jobs(job_ids: tuple[str, ...], ended: bool, yes: bool, as_json: bool)
     if ended == bool(job_ids):
         raise click.UsageError("Name jobs, or say --ended for all that have ended.")
     forge = connect()
-    confirm("Delete all jobs that have ended?" if ended else f"Delete {len(job_ids)} jobs?", yes)
+    confirm("Delete all jobs that have ended?" if ended else f"Delete {show.counted(len(job_ids), 'job')}?", yes)
     if ended:
         count = forge.jobs.delete_completed()
-        show.dump({"deleted": count}) if as_json else show.say(f"{count} jobs are deleted.")
+        show.dump({"deleted": count}) if as_json else show.say(f"{show.counted(count, 'job is', 'jobs are')} deleted.")
         return
     show.results(gone(forge.jobs.delete, job_ids), as_json)

@@ -8,24 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from cli import show
 from cli.ends import Refused
+from cli.formats import format_of
 
 if TYPE_CHECKING:
     from cards.files import Reading
     from cards.lint import Finding
     from cards.loss import Loss
     from cards.simulate import Simulation
+    from cards.simulate.result import Outcome
 
 # Imports of `cards` stand inside the functions: every other command starts faster without them.
 
 FRONTENDS = ("sillytavern", "risuai", "agnai", "chub")
-ENDINGS = {".png": "tavernai", ".charx": "charx", ".yaml": "yaml", ".yml": "yaml", ".md": "markdown", ".json": "v3"}
-MARKS = {(True, False): ("fires", "green"), (False, True): ("cut", "yellow"), (False, False): ("-", "dim")}
-SEVERITIES = {"E": "red", "W": "yellow", "I": "dim"}
+MARKS = {(True, False): "fires", (False, True): "cut", (False, False): "-"}
+SEVERITIES = {"E": "error", "W": "warning", "I": "note"}
 
 
 def read(path: Path) -> Reading:
@@ -48,8 +47,7 @@ def format_for(out: Path, reading: Reading, wanted: str | None) -> str:
     from cards.formats import BOOK_FORMATS, FORMATS
 
     formats = FORMATS if reading.card is not None else BOOK_FORMATS
-    inner = Path(out.stem).suffix.lstrip(".")  # card.v2.json
-    chosen = wanted or (inner if inner in formats else ENDINGS.get(out.suffix.lower()))
+    chosen = wanted or format_of(out, formats)
     if reading.card is None and wanted is None and chosen not in formats:
         chosen = "worldinfo" if out.suffix.lower() == ".json" else None
     if chosen in formats:
@@ -123,7 +121,6 @@ def print_findings(path: Path, reading: Reading, findings: Sequence[Finding]) ->
     """Print findings as a table, the format's deviations before it, the score after it."""
     from cards.lint import score
 
-    console = show.console()
     for warning in reading.warnings:
         click.echo(f"note: {show.clean(warning)}")
     for deviation in reading.deviations[:20]:
@@ -131,19 +128,12 @@ def print_findings(path: Path, reading: Reading, findings: Sequence[Finding]) ->
     if len(reading.deviations) > 20:
         click.echo(f"format: and {len(reading.deviations) - 20} more places")
     if findings:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for heading in ("", "rule", "field", "what is wrong", "what to do"):
-            table.add_column(heading, overflow="fold")
-        for finding in findings:
-            cells = (finding.rule, finding.field, finding.message, finding.fix)
-            mark = Text(finding.severity, style=SEVERITIES[finding.severity])
-            table.add_row(mark, *(Text(show.clean(cell)) for cell in cells))
-        console.print(table)
-    counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
+        rows = [(one.severity, one.rule, one.field, one.message, one.fix) for one in findings]
+        show.table(("", "rule", "field", "what is wrong", "what to do"), rows)
+    severities = [finding.severity for finding in findings]
+    counts = ", ".join(show.counted(severities.count(mark), noun) for mark, noun in SEVERITIES.items())
     told = ", ".join(f"{group} {points}" for group, points in score(findings).items())
-    click.echo(
-        f"{path} ({reading.format}): {counts['E']} errors, {counts['W']} warnings, {counts['I']} notes. Score: {told}."
-    )
+    click.echo(f"{path} ({reading.format}): {counts}. Score: {told}.")
 
 
 def simulate(path: Path, texts: Sequence[str], asked: dict[str, Any], as_json: bool) -> None:
@@ -169,22 +159,8 @@ def print_simulation(found: Simulation) -> None:
     shown = dict.fromkeys([*(index for block in found.prompt for index in block.entries), *found.fired])
     rows = [found.outcomes[index] for index in (*shown, *found.cut)]
     others = [outcome for outcome in found.outcomes if not outcome.fired and outcome.reason != "budget"]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("", "entry", "place", "order", "tokens", "why"):
-        table.add_column(heading, overflow="fold", justify="right" if heading in ("order", "tokens") else "left")
-    for outcome in [*rows, *others]:
-        mark = Text(*MARKS[outcome.fired, outcome.reason == "budget"])
-        place = outcome.position if outcome.fired else ""
-        cells = (
-            show.clean(outcome.title),
-            place,
-            f"{outcome.order:g}",
-            str(outcome.tokens),
-            show.clean(outcome.detail),
-        )
-        table.add_row(mark, *(Text(cell, style="" if outcome.fired else "dim") for cell in cells))
     if found.outcomes:
-        show.console().print(table)
+        show.table(("", "entry", "place", "order", "tokens", "why"), [row_of(each) for each in (*rows, *others)])
     for note in found.notes:
         click.echo(f"note: {show.clean(note)}")
     recursion = "with recursion" if found.recursive else "without recursion"
@@ -192,3 +168,10 @@ def print_simulation(found: Simulation) -> None:
         f"{len(found.fired)} of {len(found.outcomes)} entries fire, {len(found.cut)} are cut: {found.tokens} of"
         f" {found.budget} tokens, {found.scan_depth} messages looked through, {recursion}."
     )
+
+
+def row_of(outcome: Outcome) -> tuple[object, ...]:
+    """What the table tells of one entry."""
+    mark = MARKS[outcome.fired, outcome.reason == "budget"]
+    place = outcome.position if outcome.fired else ""
+    return (mark, outcome.title, place, f"{outcome.order:g}", outcome.tokens, outcome.detail)

@@ -35,6 +35,7 @@ FIGURES = {
     "low",
     "expected",
     "max",
+    "order",
     "requests",
     "items",
     "version",
@@ -45,6 +46,11 @@ COLOURS = {
     "cancelled": "yellow",
     "processing": "cyan",
     "queued": "dim",
+    "E": "red",
+    "W": "yellow",
+    "I": "dim",
+    "fires": "green",
+    "cut": "yellow",
 }
 
 
@@ -110,7 +116,7 @@ def yes_or_no(value: Any) -> Any:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cut: bool = False) -> None:
-    """Print a table. Cells are plain text; a cell that is a job's status is coloured on a terminal.
+    """Print a table. Cells are plain text; a cell that is a status or severity is coloured on a terminal.
 
     A column of ids or words without blanks is never broken. With ``cut``, the last column is cut to one line each.
     """
@@ -335,6 +341,11 @@ def results(done: Iterable[tuple[Any, str]], as_json: bool) -> None:
     finally:
         if as_json:
             dump(found)
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def say(text: str) -> None:

@@ -6,7 +6,7 @@ import requests
 
 from cardforge_client import NoApiKey
 from cli.checks.patient import SECONDS, UP, Finding, Patient
-from cli.connect import read_key
+from cli.connect import read_key, root
 
 
 def check_web(patient: Patient) -> Finding:
@@ -47,7 +47,7 @@ def refused_key(url: str, key: str) -> Finding | None:
 
 def address(patient: Patient) -> str:
     """Where the API should be."""
-    return (patient.env.get("CARDFORGE_URL") or f"http://127.0.0.1:{patient.env.get('PORT') or 8000}").rstrip("/")
+    return root(patient.env.get("CARDFORGE_URL") or f"http://127.0.0.1:{patient.env.get('PORT') or 8000}")
 
 
 def key_of(patient: Patient) -> str:

@@ -88,6 +88,14 @@ def test_no_server_is_one_line_with_the_remedy(run: Run, monkeypatch: pytest.Mon
     assert result.stderr == f"cardforge: No Cardforge at {url}: connection refused. {remedy}\n"
 
 
+def test_the_address_of_the_api_is_as_good_as_that_of_the_server(
+    api: Script, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARDFORGE_URL", f"{api.url}/api/v2/")
+    api["GET /api/v2/jobs"] = say({"jobs": [], "next_cursor": None})
+    assert run("jobs", "list").exit_code == 0
+
+
 def test_another_program_on_the_port_is_told(api: Script, run: Run) -> None:
     api["GET /api/v2/jobs"] = Answer(200, {"Content-Type": "text/html"}, b"<h1>It works!</h1>")
     result = run("jobs", "list")
@@ -354,6 +362,8 @@ def test_what_cannot_be_taken_back_is_asked_about(api: Script, run: Run) -> None
     assert api.requests == []
     api["DELETE /api/v2/jobs/completed"] = [say({"deleted": 3, "more": True}), say({"deleted": 2, "more": False})]
     assert run("jobs", "delete", "--ended", "--yes").stdout == "5 jobs are deleted.\n"
+    api["DELETE /api/v2/jobs/completed"] = say({"deleted": 1, "more": False})
+    assert run("jobs", "delete", "--ended", "--yes").stdout == "1 job is deleted.\n"
 
 
 def test_a_batch_is_retried_and_cancelled(api: Script, run: Run) -> None:

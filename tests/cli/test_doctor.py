@@ -18,6 +18,7 @@ from cli import checkup
 from cli.checks import model as model_check
 from cli.checks import web as web_check
 from cli.checks.patient import Finding, Patient
+from cli.doctor import remote
 from cli.embedded import Server, free_port
 from tests.cli.servers import home, postgres, redis_server
 from tests.engine.processes import EXPORT, GENERATION, beat, process, wait_for, web, worker
@@ -235,3 +236,17 @@ def test_an_installation_elsewhere_is_asked_by_its_address(env: Env, tmp_path: P
     assert said.returncode == 1
     assert (told["database"]["state"], told["workers"]["state"]) == ("ok", "fault")
     assert "no worker for" in told["workers"]["detail"]
+
+
+def test_a_server_of_another_machine_is_meant_though_there_is_a_home_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "postgres").mkdir()
+    for url, far in (("https://cards.example", True), ("http://127.0.0.1:8123", False)):
+        monkeypatch.setenv("CARDFORGE_URL", url)
+        assert remote(Patient(dict(os.environ), tmp_path)) is far
+    monkeypatch.setenv("CARDFORGE_URL", "https://cards.example")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/cards")
+    assert not remote(Patient(dict(os.environ), tmp_path))

@@ -30,11 +30,16 @@ def test_a_profile_is_edited_from_the_version_that_it_has(api: Script, run: Run,
 
 
 def test_a_character_is_edited_only_if_it_is_still_what_was_seen(api: Script, run: Run) -> None:
-    conflict = {"error": "CHARACTER_VERSION_CONFLICT", "message": "Modified.", "details": {"current_version": 5}}
+    conflict = {
+        "error": "CHARACTER_VERSION_CONFLICT",
+        "message": "Modified.",
+        "details": {"current_version": 5, "updated_by": None},
+    }
     api[f"PATCH {CHARACTER}"] = say(conflict, 412)
     words = ("--set", "first_mes=Hello = you", "--tag", "noir", "--tag", "rain", "--greeting", "Again.")
     result = run("characters", "edit", "char_1", *words, "--version", "2")
     assert (result.exit_code, "current_version: 5" in result.stderr) == (4, True)
+    assert "updated_by" not in result.stderr, "who it was is not known"
     assert api.requests[-1].headers["if-match"] == '"v2"'
     assert api.requests[-1].json == {
         "first_mes": "Hello = you",
@@ -70,6 +75,23 @@ def test_a_character_lands_in_the_folder_that_was_named(api: Script, run: Run, t
         "new-folder/Mara.png",
         "one.png",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "format_name"),
+    [(["a.charx"], "charx"), (["a.json"], "v3"), (["a.v2.json"], "v2"), (["a.charx", "--format", "yaml"], "yaml")],
+)
+def test_the_name_of_a_file_says_the_format_of_a_character(
+    api: Script, run: Run, tmp_path: Path, words: list[str], format_name: str
+) -> None:
+    api[f"GET {CHARACTER}/download/{format_name}"] = Answer(200, {}, b"CARD")
+    result = run("characters", "download", "char_1", "--out", tmp_path / words[0], *words[1:])
+    assert (result.exit_code, (tmp_path / words[0]).read_bytes()) == (0, b"CARD"), result.stderr
+
+
+def test_a_file_whose_name_says_no_format_is_not_guessed(api: Script, run: Run, tmp_path: Path) -> None:
+    result = run("characters", "download", "char_1", "--out", tmp_path / "a.xyz")
+    assert (result.exit_code, "name one with --format" in result.stderr, api.requests) == (2, True, [])
 
 
 @pytest.mark.parametrize("group", ["characters", "jobs", "keys", "profiles"])

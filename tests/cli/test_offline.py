@@ -125,6 +125,17 @@ def test_simulate_says_what_fires_and_why(card: Path) -> None:
     assert found["activated"][0]["match"]["key"] == "boat"
 
 
+def test_what_goes_into_a_pipe_has_one_line_a_row(card: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.json"
+    path.write_bytes(render(Card(name="A", description="As an AI, I cannot. " * 9, first_mes=""), "v3"))
+    found = json.loads(run("lint", "--json", path).output)["findings"]
+    lines = run("lint", path).output.splitlines()
+    for finding in found:
+        assert any(line.startswith(finding["severity"]) and finding["message"] in line for line in lines)
+    fired = [line.split() for line in run("simulate", card, "Where is the boat?").output.splitlines()]
+    assert [words[:2] for words in fired[1:3]] == [["fires", "Ferry"], ["-", "Ribeira"]]
+
+
 def test_simulate_takes_settings(card: Path) -> None:
     assert "0 of 2 entries fire" in run("simulate", card, "the boat", "nothing", "--scan-depth", 1).output
     assert "1 are cut" in run("simulate", card, "the boat", "--token-budget", 1).output

@@ -121,3 +121,9 @@ def test_why_a_job_failed_is_told_with_flags_that_its_retry_takes(api: Script, r
     result = run("jobs", "retry", "job_1", "--max-tokens", "4000", "-o", "variants=2")
     assert result.exit_code == 0, result.output
     assert api.requests[-1].json["options"] == {"max_tokens": 4000, "variants": 2}
+
+
+def test_a_log_names_the_flags_that_its_error_names(api: Script, run: Run) -> None:
+    line = {"at": "2026-01-01T00:00:00Z", "level": "error", "message": "max_calls is 1: raise it, or ask for less."}
+    api["GET /api/v2/jobs/job_1/logs"] = say({"logs": [line], "next_after": 1})
+    assert "--max-calls is 1: raise it" in run("jobs", "logs", "job_1").stdout
