@@ -117,7 +117,7 @@ def odd(result: Any) -> list[str]:
     "--format",
     "wanted",
     type=click.Choice(FORMATS),
-    help="Else as the name of the file says, as of mara.charx; tavernai.",
+    help="If not said: what the file's name says (mara.charx), else tavernai.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=".", help="A folder; for one character also a file, as mara.png."

@@ -130,7 +130,7 @@ def print_findings(path: Path, reading: Reading, findings: Sequence[Finding]) ->
     if findings:
         rows = [(one.severity, one.rule, one.field, one.message, one.fix) for one in findings]
         show.table(("", "rule", "field", "what is wrong", "what to do"), rows)
-    severities = [finding.severity for finding in findings]
+    severities: list[str] = [finding.severity for finding in findings]
     counts = ", ".join(show.counted(severities.count(mark), noun) for mark, noun in SEVERITIES.items())
     told = ", ".join(f"{group} {points}" for group, points in score(findings).items())
     click.echo(f"{path} ({reading.format}): {counts}. Score: {told}.")
