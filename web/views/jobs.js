@@ -38,7 +38,7 @@ export async function show(page) {
   };
   fill(page.root, head("Jobs", "One card each, in three steps: write, expand the lorebook, export.", button("Clear completed…", guarded(clear), { icon: "bin" })),
     h("div.bar", { role: "search" },
-      h("label.grow.search", "Name, id or error code", icon("search"), h("input", { type: "search", autocomplete: "off", oninput: debounce((/** @type {any} */ e) => ((wanted.q = e.target.value.trim()), list.refresh())) })),
+      h("label.grow.search", "Name, whole id or error code", icon("search"), h("input", { type: "search", autocomplete: "off", oninput: debounce((/** @type {any} */ e) => ((wanted.q = e.target.value.trim()), list.refresh())) })),
       h("label", "Status", select(/** @type {any} */ (STATUSES), wanted.status, { onchange: (/** @type {any} */ e) => ((wanted.status = e.target.value), list.refresh()) })), total),
     list.box);
   await list.refresh();
