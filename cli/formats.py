@@ -11,6 +11,14 @@ USUAL = ("json", "v2", "tavernai")  # what is made when nothing was said
 ENDINGS = {".png": "tavernai", ".charx": "charx", ".yaml": "yaml", ".yml": "yaml", ".md": "markdown", ".json": "v3"}
 
 
+def parted(name: str) -> tuple[str, str]:
+    """A file's name without its ending, and that: ``.v2.json`` as a whole; dots of a character's name are none."""
+    path = Path(name)
+    inner = Path(path.stem).suffix
+    ending = inner + path.suffix if inner.lstrip(".") in {*FORMATS, *BOOK_FORMATS} else path.suffix
+    return name.removesuffix(ending), ending
+
+
 def format_of(path: Path, formats: Collection[str] = FORMATS) -> str | None:
     """The format that a file's name says: mara.charx, and mara.v2.json; None where it says none."""
     inner = Path(path.stem).suffix.lstrip(".")

@@ -10,6 +10,7 @@ from typing import Any
 
 from cardforge_client import ApiError, Cardforge, Unreachable
 from cli import show, spoken
+from cli.formats import parted
 
 MANY = 25  # items; saving fewer takes no time worth showing
 ROWS = 100  # rows of a table on the screen
@@ -105,11 +106,11 @@ def place(folder: Path, name: str, marks: tuple[str, str], content: bytes, taken
 
     A file that already holds exactly this (the batch was saved before) is its own place, unless ``taken`` this time.
     """
-    stem, suffix = Path(name).stem, Path(name).suffix
+    stem, ending = parted(Path(name).name)
     item, kind = marks
     for number in itertools.count():
         extra = ("", f"_{item}", f"_{item}_{kind}")[number] if number < 3 else f"_{item}_{kind}_{number - 1}"
-        path = folder / f"{stem}{extra}{suffix}"
+        path = folder / f"{stem}{extra}{ending}"
         if path not in taken and (not path.exists() or path.read_bytes() == content):
             return path
     raise AssertionError("unreachable")
@@ -140,5 +141,5 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 def kinds(names: Sequence[str]) -> str:
     """File names in short, for a terminal, where the long ones would fill the table: their endings, or how many."""
-    endings = " ".join(f".{name.partition('.')[2]}" for name in names)
+    endings = " ".join(parted(name)[1] for name in names)
     return endings if show.console().width >= ROOMY else f"{len(names)} files"

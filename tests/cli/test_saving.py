@@ -54,6 +54,12 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         path.write_text(expected)
 
 
+def test_the_ending_that_says_the_format_stays_the_ending(tmp_path: Path) -> None:
+    (tmp_path / "Dr. Who.v2.json").touch()
+    assert saving.place(tmp_path, "Dr. Who.v2.json", ("item_7", "v2"), b"x", ()).name == "Dr. Who_item_7.v2.json"
+    assert saving.kinds(["Dr. Who.v2.json", "Dr. Who.json", "Dr. Who.png"]) in {".v2.json .json .png", "3 files"}
+
+
 def test_a_file_saved_before_is_not_saved_again(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("same")
     assert saving.place(tmp_path, "a.json", ("item_1", "v2"), b"same", ()).name == "a.json"
