@@ -20,6 +20,9 @@ export const short = (value) => (value < 10_000 ? whole(value) : SHORT.format(va
 /** @param {number} count @param {string} one @param {string} [many] */
 export const plural = (count, one, many = `${one}s`) => `${whole(count)} ${count === 1 ? one : many}`;
 
+/** What to call a batch that may have no name. @param {any} batch @returns {string} */
+export const batchName = (batch) => batch.name || `Batch of ${plural(batch.progress.total, "card")}`;
+
 /** @param {number|null} seconds */
 export function duration(seconds) {
   if (seconds === null || !Number.isFinite(seconds)) return "–";

@@ -70,7 +70,7 @@ export function trouble(error) {
 
 /** Say something for a moment. @param {Child|Child[]} text @param {"good"|"bad"} [kind] */
 export function toast(text, kind = "good") {
-  const shown = h("div.toast", { class: kind, role: kind === "bad" ? "alert" : undefined }, text,
+  const shown = h("div.toast", { class: kind, role: kind === "bad" ? "alert" : undefined }, typeof text === "string" ? h("span", text) : text,
     button("", () => shown.remove(), { icon: "close", label: "Dismiss", kind: "bare" }));
   document.getElementById("toasts")?.append(shown);
   setTimeout(() => shown.remove(), kind === "bad" ? 12_000 : 4_000);

@@ -3,7 +3,7 @@
 import { change, get, post, save } from "../api.js";
 import { debounce, fill, h } from "../dom.js";
 import { watch } from "../events.js";
-import { duration, money, moment, plural, whole } from "../format.js";
+import { batchName, duration, money, moment, plural, whole } from "../format.js";
 import { ask, back, badge, button, confirm, field, figure, guarded, head, meter, select, toast, toastError, trouble } from "../parts.js";
 import { showPortrait } from "./cards.js";
 
@@ -15,7 +15,7 @@ const FACES = 60; // of those, how many show their portrait
 export async function show(page) {
   const path = `/batch-generations/${page.id}`;
   const batch = await get(path, undefined, page.signal);
-  const name = batch.name || "Batch";
+  const name = batchName(batch);
   page.title(name);
   const view = { head: h("div"), link: h("div"), figures: h("dl.figures"), bar: h("div"), deck: h("ol.deck"), failed: h("section"), compared: h("section") };
   const seen = { ended: endedOf(batch), at: Date.now(), began: endedOf(batch), since: Date.now() };
@@ -125,7 +125,7 @@ function paintAll(page, path, batch, view, seen, items) {
   if (seen.actions !== actionsFor) {
     seen.actions = actionsFor;
     const hasFocus = view.head.contains(document.activeElement);
-    fill(view.head, head(batch.name || "Batch", [badge(batch.status), ` · submitted ${moment(batch.created_at)}`], actions(page, path, batch, isOver), back("#/batches", "Batches")));
+    fill(view.head, head(batchName(batch), [badge(batch.status), ` · submitted ${moment(batch.created_at)}`], actions(page, path, batch, isOver), back("#/batches", "Batches")));
     if (hasFocus) view.head.querySelector("h1").focus();
     fill(view.failed, failures([...items.values()].filter((item) => item.status === "failed")));
   }

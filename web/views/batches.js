@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { debounce, fill, h, icon } from "../dom.js";
-import { money, plural, whole } from "../format.js";
+import { batchName, money, plural, whole } from "../format.js";
 import { badge, empty, head, linkButton, meter, pages, select, when } from "../parts.js";
 
 export const STATUSES = [["", "Any status"], ["queued", "Queued"], ["processing", "Processing"], ["completed", "Completed"], ["failed", "Failed"], ["cancelled", "Cancelled"]];
@@ -37,7 +37,7 @@ export async function show(page) {
 function row(batch) {
   const { total, completed, failed, percent } = batch.progress;
   return h("a.row.batch-row", { href: `#/batches/${batch.batch_id}` },
-    h("div", h("h3", batch.name || `Batch of ${plural(batch.progress.total, "card")}`), h("small", when(batch.created_at), ` · ${money(batch.cost_usd)}`)),
+    h("div", h("h3", batchName(batch)), h("small", when(batch.created_at), ` · ${money(batch.cost_usd)}`)),
     h("div", meter(percent, "Ended"), h("small.number", `${whole(completed)} of ${plural(total, "card")}`, failed > 0 && ` · ${whole(failed)} failed`)),
     badge(batch.status));
 }
