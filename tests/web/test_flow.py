@@ -62,6 +62,16 @@ def test_files_are_cut_into_cards_and_faults_stand_beside_them(user: User, page:
     expect(page.locator(".field").filter(has_text="Budget").locator(".wrong")).not_to_be_empty()
 
 
+def test_what_is_said_does_not_cover_the_button_that_deals(user: User, page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    user.forge(SOURCES[0])
+    (tmp_path / "a.txt").write_bytes(b"no\0text")
+    page.locator("input[type=file]").set_input_files(tmp_path / "a.txt")
+    expect(page.locator(".toast")).to_contain_text("no text in UTF-8")
+    page.get_by_role("button", name="Deal the cards").click(trial=True, timeout=5_000)
+    expect(page.locator(".toast")).to_be_visible()
+
+
 def test_options_are_found_by_a_word_and_sent(user: User, page: Page) -> None:
     user.forge(SOURCES[1])
     page.get_by_role("button", name="All options").click()
