@@ -53,5 +53,6 @@ def read_key(home: Path | None = None) -> str:
         try:
             key = path.read_text().strip()
         except OSError:
-            raise NoApiKey(f"No API key: set CARDFORGE_API_KEY ({path} cannot be read).") from None
+            remedy = "set CARDFORGE_API_KEY, or CARDFORGE_HOME to the folder of the `cardforge up` that you mean"
+            raise NoApiKey(f"No API key: {remedy} ({path} cannot be read).") from None
     return key
