@@ -23,7 +23,7 @@ from rich.text import Text
 from cli import spoken
 
 LINE_SECONDS = 2.0  # plain progress: a line at most this often
-LEAST = 12  # letters of a column that is cut
+LEAST = 12  # letters of a column that is cut or broken
 WHOLE = 44  # letters; a longer word is broken where it has to be
 FIGURES = {
     "entries",
@@ -118,7 +118,8 @@ def yes_or_no(value: Any) -> Any:
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cut: bool = False) -> None:
     """Print a table. Cells are plain text; a cell that is a status or severity is coloured on a terminal.
 
-    A column of ids or words without blanks is never broken. With ``cut``, the last column is cut to one line each.
+    A column of ids, of words without blanks or of short texts is never broken. With ``cut``, the last column is cut to
+    one line each.
     """
     out = console()
     texts = [["-" if cell is None else clean(cell) for cell in row] for row in rows]
@@ -132,12 +133,18 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cut: boo
         return
     drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading, column in zip(headings, zip(*texts, strict=True) if texts else [()] * len(headings), strict=True):
-        whole = all(" " not in cell and len(cell) <= WHOLE for cell in column)
+        whole = all(len(cell) <= (LEAST if " " in cell else WHOLE) for cell in column)
         justify: Any = "right" if heading in FIGURES else "left"
         drawn.add_column(heading, overflow="fold", no_wrap=whole, justify=justify)
     drawn.columns[-1].no_wrap = drawn.columns[-1].no_wrap or cut
-    for row in cut_rows(headings, texts, out.width) if cut else texts:
+    rows_shown = cut_rows(headings, texts, out.width) if cut else texts
+    for row in rows_shown:
         drawn.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+    # On a terminal too narrow for the ids, lines run on: half an id is of no use.
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows_shown, strict=True)]
+    columns = zip(widths, drawn.columns, strict=True)
+    least = sum(width if column.no_wrap else min(width, LEAST) for width, column in columns)
+    out.width = max(out.width, least + 2 * (len(widths) - 1))
     out.print(drawn)
 
 

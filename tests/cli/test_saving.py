@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +89,15 @@ def test_a_long_batch_shows_its_failures(capsys: pytest.CaptureFixture[str]) -> 
     out = capsys.readouterr().out
     assert "BROKEN: why" in out
     assert out.endswith("... and 200 more\n")
+
+
+@pytest.mark.parametrize("width", [30, 50, 72, 120])
+def test_no_id_is_cut_on_a_narrow_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=width)
+    monkeypatch.setattr(show, "console", lambda: screen)
+    job = f"job_{'0' * 32}"
+    show.table(("job", "status", "age", "card or error"), [(job, "completed", "2 min", "Mara Voss " * 9)], cut=True)
+    assert f"{job}  completed  2 min  Mara" in screen.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_what_cards_say_cannot_steer_the_terminal() -> None:
