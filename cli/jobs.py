@@ -245,7 +245,7 @@ def durations(found: Mapping[str, float | None]) -> str:
 
 @jobs.command("delete")
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID...]")
-@click.option("--ended", is_flag=True, help="All that have ended.")
+@click.option("--ended", is_flag=True, help="All that have ended, completed or not. A batch goes with its last job.")
 @yes_option
 @as_json_option
 @answering
@@ -254,7 +254,8 @@ def delete_jobs(job_ids: tuple[str, ...], ended: bool, yes: bool, as_json: bool)
     if ended == bool(job_ids):
         raise click.UsageError("Name jobs, or say --ended for all that have ended.")
     forge = connect()
-    confirm("Delete all jobs that have ended?" if ended else f"Delete {show.counted(len(job_ids), 'job')}?", yes)
+    every = "all jobs that have ended, completed or not, and their batches"
+    confirm(f"Delete {every if ended else show.counted(len(job_ids), 'job')}?", yes)
     if ended:
         count = forge.jobs.delete_completed()
         show.dump({"deleted": count}) if as_json else show.say(f"{show.counted(count, 'job is', 'jobs are')} deleted.")

@@ -26,7 +26,7 @@ export async function show(page) {
     count: (count, exact) => fill(total, plural(count, "job") + (exact ? "" : " or more")),
   });
   const clear = async () => {
-    if (!(await confirm("Clear all jobs that have ended?", "Their logs and files go. The cards stay in the gallery, and the costs in the ledger.", "Clear them"))) return;
+    if (!(await confirm("Clear all jobs that have ended?", "Completed, failed and cancelled ones: their logs and files go, and batches that have ended go with them. The cards stay in the gallery, and the costs in the ledger.", "Clear them"))) return;
     let cleared = 0, more = true;
     while (more) { // a request clears for twenty seconds at most
       const { data } = await change("DELETE", "/jobs/completed");
@@ -36,7 +36,7 @@ export async function show(page) {
     toast(`${plural(cleared, "job")} cleared.`);
     await list.refresh();
   };
-  fill(page.root, head("Jobs", "One card each, in three steps: write, expand the lorebook, export.", button("Clear completed…", guarded(clear), { icon: "bin" })),
+  fill(page.root, head("Jobs", "One card each, in three steps: write, expand the lorebook, export.", button("Clear ended…", guarded(clear), { icon: "bin" })),
     h("div.bar", { role: "search" },
       h("label.grow.search", "Name, whole id or error code", icon("search"), h("input", { type: "search", autocomplete: "off", oninput: debounce((/** @type {any} */ e) => ((wanted.q = e.target.value.trim()), list.refresh())) })),
       h("label", "Status", select(/** @type {any} */ (STATUSES), wanted.status, { onchange: (/** @type {any} */ e) => ((wanted.status = e.target.value), list.refresh()) })), total),
