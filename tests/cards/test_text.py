@@ -120,6 +120,12 @@ def test_kinds_are_told_by_the_words_around() -> None:
     assert kinds["Captain Mara Voss"] == "person"
 
 
+def test_people_are_called_by_what_places_are_called() -> None:
+    text = "Tom Hill keeps bees at Raven Wood. He lives under Harrow Hill. Harrow Hill keeps its secrets, and he his."
+    kinds = {noun.name: noun.kind for noun in proper_nouns(text)}
+    assert kinds == {"Tom Hill": "person", "Harrow Hill": "place", "Raven Wood": "place"}
+
+
 def test_capitals_throughout_make_no_names() -> None:
     assert "DO NOT OPEN THIS DOOR" not in names("Anna read it aloud. DO NOT OPEN THIS DOOR EVER. Anna laughed.")
 
@@ -153,6 +159,9 @@ def test_cyrillic_names_are_told_by_their_case() -> None:
         ("Pirate", "pirate"),
         ("桐島ハル", "名前：桐島ハル\nハルは灯台守である。"),
         ("Konrad", "Konrad ist ein alter Wächter. Er wartet."),
+        ("Ondine Marsh", "Ondine Marsh keeps the lamp on Gull Rock."),
+        ("Ada Hill", "Ada Hill runs a pub in Dublin. She hates rain."),
+        ("Annie Hall", "Annie Hall sells books in Leeds"),
         ("", "?!"),
     ],
 )
