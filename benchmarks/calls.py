@@ -25,12 +25,13 @@ def several_workers(bed: Bed) -> list[Line]:
 def measure(bed: Bed, workers: int, least: float) -> list[Line]:
     """Run jobs in windows that hold all of them, and then the script with as many calls."""
     flight = workers * bed.sizes.calls
+    jobs = flight * bed.sizes.rounds
     ours, bare, peaks, memory = [], [], [], []
     with bed.product(bed.sizes.calls, workers):
         for _ in range(bed.sizes.runs):
             bed.control(bed.sizes.latency)
             with sampled(lambda: bed.memory("generation"), 0.25) as largest:
-                bed.wait(bed.submit(flight * bed.sizes.rounds, flight * bed.sizes.rounds, FILES), 900)
+                bed.wait(bed.submit(jobs, jobs, FILES), 900)
             calls, seconds, peak = counted(bed)
             ours.append(calls / seconds)
             peaks.append(peak)

@@ -27,6 +27,7 @@ from models.services.profiles import texts_of
 from models.states import Status
 
 LEASE = timedelta(seconds=settings.engine().lease)  # renewed by the heartbeat of whoever holds it
+# Counted from the moment of its statement, as leases are (`moves.taken`).
 GRACE = timedelta(seconds=settings.engine().grace)  # how long a message may be on its way before it counts as lost
 EVENTS, JOBS, STEPS = table_of(Event), table_of(Job), table_of(Step)
 
