@@ -19,6 +19,8 @@ from benchmarks.services import OWN, TWO_CALLS, Bed
 WARM = 20  # jobs that are run before: connections, imports, plans
 KINDS = ("web", "generation", "export", "postgres", "redis", "model server")
 LINE = re.compile(r"@(\S+)@(\S*)@ LOG:  statement: (.*)")
+# What a statement does that only names one: it is on the next line of its session.
+NAMED = re.compile(r"@(\S+)@(\S*)@ DETAIL:  prepare: PREPARE \S+ \(.*?\) AS (.*)")
 LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b")
 BATCH = re.compile(r"\bUPDATE batches\b|\bFROM batches\b")
 OPEN = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> %s"
@@ -123,9 +125,12 @@ def count_statements(lines: Iterable[str], jobs: int) -> dict[str, Any]:
             if last:
                 last[-1] += line
             continue
-        found = LINE.match(line)
-        last = sessions[found[1]] if found and found[2] != OWN else None
-        if found and last is not None:
+        found, named = LINE.match(line), NAMED.match(line)
+        told = found or named
+        last = sessions[told[1]] if told and told[2] != OWN else None
+        if named and last:
+            last[-1] = named[3]
+        elif found and last is not None:
             last.append(found[3])
     kinds: Counter[str] = Counter()
     ways: Counter[str] = Counter()

@@ -6,12 +6,12 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Dialect, Engine, MetaData, Select, Table, create_engine, event, text
+from sqlalchemy import Dialect, Engine, MetaData, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -151,50 +151,8 @@ def transaction(pool: str = WORK) -> Iterator[Session]:
         yield session
 
 
-def ask(statement: Select[Any], **values: Any) -> tuple[Any, ...] | None:
-    """Return the first row of a statement that only reads, or None; the statement is a transaction by itself.
-
-    For what every request asks: it goes to the driver as it is, since SQLAlchemy's way there costs several times as
-    much as a small question. So values go in and come out as psycopg2 has them, there are no lists among them, and
-    ``statement`` has to be the same object each time.
-    """
-    of = engine()
-    text, given = _as_the_driver_has_it(statement)
-    try:
-        with _borrowed(of) as driver, driver.cursor() as cursor:
-            cursor.execute(text, {**given, **values})
-            row: tuple[Any, ...] | None = cursor.fetchone()
-            return row
-    except of.dialect.loaded_dbapi.Error as error:
-        base = of.dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(text, None, error, base, hide_parameters=True, dialect=of.dialect) from error
-
-
-@cache
-def _as_the_driver_has_it(statement: Select[Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return a statement's text, and those of its values that are part of it."""
-    compiled = statement.compile(dialect=engine().dialect)
-    return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
-
-
 @contextmanager
-def _borrowed(of: Engine) -> Iterator[Any]:
-    """Give a connection of the pool as the driver has it, without transactions."""
-    pooled = of.raw_connection()
-    driver: Any = pooled.dbapi_connection
-    try:
-        with _without_transactions(driver):
-            yield driver
-    except of.dialect.loaded_dbapi.Error as error:
-        if of.dialect.is_disconnect(error, driver, None):
-            pooled.invalidate(error)
-        raise
-    finally:
-        pooled.close()
-
-
-@contextmanager
-def _without_transactions(driver: Any) -> Iterator[None]:
+def without_transactions(driver: Any) -> Iterator[None]:
     """Have each statement committed by itself, by the driver: the option isolation_level has statements of its own."""
     driver.autocommit = True
     try:
@@ -213,14 +171,14 @@ def autocommit(pool: str = WORK) -> Iterator[Session]:
     """
     with engine(pool).connect() as connection:
         driver: Any = connection.connection.dbapi_connection
-        with _without_transactions(driver), Session(connection, expire_on_commit=False) as session:
+        with without_transactions(driver), Session(connection, expire_on_commit=False) as session:
             yield session
 
 
 # SQLSTATE classes and codes that mean "not now": connection trouble, shutting down or starting up, deadlock or
 # serialization, out of resources, a read-only replica in the place of its primary, an idle transaction ended,
-# a lock not had in time.
-NOT_NOW = ("08", "57P", "40", "53", "25006", "25P03", "55P03")
+# a lock not had in time, a statement that is prepared in another session (`models/statements.py`).
+NOT_NOW = ("08", "57P", "40", "53", "25006", "25P03", "55P03", "26000", "42P05")
 
 
 def is_away(error: BaseException) -> bool:

@@ -71,6 +71,13 @@ class OpenAIProvider:
         self._session.auth = _Bearer(api_key)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, watch.WatchedAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
+        self._read_environment()
+
+    def _read_environment(self) -> None:
+        """Take proxies and certificates from the environment, as requests would for each call: it goes through all."""
+        found = self._session.merge_environment_settings(self._url, {}, None, None, None)
+        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
+        self._session.trust_env = False
 
     def complete(
         self,

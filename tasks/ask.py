@@ -25,11 +25,10 @@ import logs
 import settings
 from cards.text import estimate_tokens
 from models import db
-from models.calls import Call
 from models.errors import JobCancelled
 from models.ids import new_id
 from models.services import calls, claims, prices
-from models.services.calls import Asked, Bill
+from models.services.calls import Asked, Bill, Stored
 from models.services.claims import Claim
 from models.services.prices import ModelFacts
 from providers import base
@@ -240,10 +239,10 @@ class Asker:
         )
 
 
-def completion_of(stored: Call) -> Completion:
+def completion_of(stored: Stored) -> Completion:
     """Return an answer of the ledger as it came, but for its usage: it is paid for."""
     return Completion(
-        text=stored.response or "",
+        text=stored.response,
         model=stored.model,
         finish_reason=stored.finish_reason or "stop",
         usage=Usage(),

@@ -145,7 +145,10 @@ LOG = """\
 @2.b@cardforge@ LOG:  statement: COMMIT
 @2.b@cardforge@ LOG:  statement: BEGIN
 @2.b@cardforge@ LOG:  statement: INSERT INTO calls VALUES (1)
-@2.b@cardforge@ LOG:  statement: UPDATE batches SET cost_usd = 1
+@2.b@cardforge@ LOG:  statement: EXECUTE cf_1 (1)
+@1.a@cardforge@ LOG:  checkpoint complete
+@2.b@cardforge@ DETAIL:  prepare: PREPARE cf_1 (NUMERIC(18, 10)) AS UPDATE batches
+\tSET cost_usd = $1
 @2.b@cardforge@ LOG:  statement: COMMIT
 """
 

@@ -15,8 +15,10 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 import settings
+from models import statements
 from models.batches import Batch
 from models.calls import ANSWERED, Call
 from models.db import table_of
@@ -78,7 +80,7 @@ def find_room(session: Session, claim: Claim, job_usd: Decimal | None) -> Room:
     """
     daily = settings.daily()
     asked = {**claims.fence(claim), "owner": claim.owner_id}
-    row = session.execute(_room(bool(daily.cost_usd)), asked).one_or_none()
+    row = statements.first(session, _room(bool(daily.cost_usd)), asked)
     if row is None:
         raise claims.over(claim)
     day = Day(row.tokens, row.day_spent, daily, day_after(row.now))
@@ -147,9 +149,13 @@ def set_aside(session: Session, claim: Claim, amount: Decimal) -> None:
 
     Raises `StaleAttempt` when the claim is over: what a newer attempt has set aside stays.
     """
-    aside = claims.fenced().values(reserved_usd=amount).returning(JOBS.c.id)
-    if session.scalar(aside, claims.fence(claim)) is None:
+    if not statements.run(session, _setting_aside(), {**claims.fence(claim), "amount": amount}):
         raise claims.over(claim)
+
+
+@cache
+def _setting_aside() -> ReturningUpdate[Any]:
+    return claims.fenced().values(reserved_usd=bindparam("amount")).returning(JOBS.c.id)
 
 
 def look_back(session: Session, provider: str, model: str, purpose: str) -> Seen:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, BindParameter, ScalarSelect, Select, bindparam, case, func, or_, select, update
+from sqlalchemy import CTE, BindParameter, Integer, ScalarSelect, Select, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
+from models import statements
 from models.batches import Batch
 from models.calls import ANSWERED, FAULTED, Call
 from models.db import table_of
@@ -64,22 +65,36 @@ class Totals:
     by_model: Mapping[str, Mapping[str, Any]]
 
 
-@cache
-def _tries() -> Select[Call]:
-    asked = Call.key == bindparam("key")
-    answer = (Call.root_id == bindparam("root")) & (Call.status == ANSWERED) & ~Call.discarded
-    fault = (Call.job_id == bindparam("job")) & (Call.status == FAULTED)
-    return select(Call).where(asked, answer | fault).order_by(Call.finished_at, Call.id).options(undefer(Call.response))
+class Stored(NamedTuple):
+    """An answer that the ledger has."""
+
+    id: str
+    model: str
+    response: str
+    response_id: str
+    finish_reason: str | None
 
 
-def find_tries(session: Session, claim: Claim, key: str) -> tuple[Call | None, list[dict[str, Any]]]:
+STORED = [CALLS.c[name] for name in Stored._fields]
+
+
+def find_tries(session: Session, claim: Claim, key: str) -> tuple[Stored | None, list[dict[str, Any]]]:
     """Return the stored answer to a question, if this line of jobs has one, and what else this job got, oldest first.
 
     The latter are the errors that its tries to have it answered ended in.
     """
-    found = session.scalars(_tries(), {"root": claim.root_id, "job": claim.job_id, "key": key}).all()
-    answer = next((call for call in found if call.status == ANSWERED), None)
+    found = statements.run(session, _tries(), {"root": claim.root_id, "job": claim.job_id, "key": key})
+    answer = next((Stored(*call[: len(STORED)]) for call in found if call.status == ANSWERED), None)
     return answer, [call.error or {} for call in found if call.status == FAULTED]
+
+
+@cache
+def _tries() -> Select[Any]:
+    asked = CALLS.c.key == bindparam("key")
+    answer = (CALLS.c.root_id == bindparam("root")) & (CALLS.c.status == ANSWERED) & ~CALLS.c.discarded
+    fault = (CALLS.c.job_id == bindparam("job")) & (CALLS.c.status == FAULTED)
+    found = select(*STORED, CALLS.c.status, CALLS.c.error)
+    return found.where(asked, answer | fault).order_by(CALLS.c.finished_at, CALLS.c.id)
 
 
 def record_answer(
@@ -165,18 +180,14 @@ def _book(
     row |= {name: getattr(claim, name) for name in ("owner_id", "job_id", "root_id", "batch_id", "step", "attempt")}
     row["asked_model"] = asked.asked_model or asked.model
     wasted = row["status"] == FAULTED or row["discarded"]
-    return bool(
-        session.scalar(
-            _booking(first=first),
-            {f"call_{name}": value for name, value in row.items()}
-            | {"cost": bill.cost_usd, "lost": bill.cost_usd if wasted else Decimal(0)}
-            | {"tokens": bill.prompt_tokens + bill.completion_tokens},
-        )
-    )
+    given = {f"call_{name}": value for name, value in row.items()}
+    given |= {"cost": bill.cost_usd, "lost": bill.cost_usd if wasted else Decimal(0)}
+    given |= {"tokens": bill.prompt_tokens + bill.completion_tokens}
+    return bool(statements.first(session, _booking(first=first), given).rows)
 
 
 @cache
-def _booking(*, first: bool) -> Select[int]:
+def _booking(*, first: bool) -> Select[Any]:
     """One statement: what everybody waits for, the rows of batch and day, is locked for as long as PostgreSQL works.
 
     With a statement each, it was locked for as long as a thread among hundreds takes to send the next. Each part reads
@@ -194,7 +205,7 @@ def _booking(*, first: bool) -> Select[int]:
         .cte("batch")
     )
     day = usage.counting(
-        bindparam("call_owner_id"), bindparam("tokens"), cost, (_rows(booked) > 0) & (_rows(batch) >= 0)
+        bindparam("call_owner_id"), bindparam("tokens", type_=Integer), cost, (_rows(booked) > 0) & (_rows(batch) >= 0)
     )
     held = case((JOBS.c.attempt == bindparam("call_attempt"), 0), else_=JOBS.c.reserved_usd)
     job = (
@@ -204,7 +215,7 @@ def _booking(*, first: bool) -> Select[int]:
         .returning(JOBS.c.id)
         .cte("job")
     )
-    return select(func.count()).select_from(booked).add_cte(job)
+    return select(func.count().label("rows")).select_from(booked).add_cte(job)
 
 
 def _rows(part: CTE) -> ScalarSelect[int]:

@@ -11,12 +11,26 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, case, column, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SmallInteger,
+    Text,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 import settings
+from models import statements
 from models.db import table_of
 from models.errors import JobCancelled, StaleAttempt
 from models.events import Event, Kind
@@ -106,25 +120,28 @@ def claim_step(session: Session, job_id: str, attempt: int, name: str, worker: s
     """
     # Looked at first and then locked: a look that waits for a lock keeps it also when the row is not wanted any more,
     # and who holds a job must not wait for its batch.
-    if session.scalar(_status(), {"job": job_id, "tried": attempt}) == Status.QUEUED:
+    wanted = {"job": job_id, "tried": attempt}
+    found = statements.first(session, _status(), wanted)
+    if found is not None and found.status == Status.QUEUED:
         return _begin(session, job_id, attempt, name, worker)
-    job = session.scalar(_running(), {"job": job_id, "tried": attempt})
+    job = statements.first(session, _running(), wanted)
     if job is None:
         return None
-    steps = session.scalars(_steps(), {"job": job_id}).all()
-    index = next((step.index for step in steps if step.name == name), None)
-    if index is None:
-        return None
-    step = steps[index]
-    if step.status == Status.COMPLETED:
+    steps = statements.run(session, _steps(), {"job": job_id})
+    step = next((step for step in steps if step.name == name), None)
+    if step is not None and step.status == Status.COMPLETED:
         return _claim(session, job, step, steps, worker)
-    if step.status != Status.QUEUED or any(earlier.status != Status.COMPLETED for earlier in steps[:index]):
+    if step is None or step.status != Status.QUEUED or not _is_next(step, steps):
         return None
     claim = _claim(session, job, step, steps, worker)
-    session.execute(_take_job(), {"job": job_id, "name": name, "worker": worker, "lease": LEASE})
-    session.execute(_take_step(), {"job": job_id, "place": index})
+    statements.run(session, _take_job(), {"job": job_id, "name": name, "worker": worker, "lease": LEASE})
+    statements.run(session, _take_step(), {"job": job_id, "place": step.index})
     events.tell(session, _step(claim, Status.PROCESSING))
     return claim
+
+
+def _is_next(step: Any, steps: Sequence[Any]) -> bool:
+    return all(earlier.status == Status.COMPLETED for earlier in steps[: step.index])
 
 
 def _begin(session: Session, job_id: str, attempt: int, name: str, worker: str) -> Claim | None:
@@ -132,7 +149,7 @@ def _begin(session: Session, job_id: str, attempt: int, name: str, worker: str) 
 
     What can be read before the batch is locked is: its row is what all of its jobs wait for.
     """
-    steps = session.scalars(_steps(), {"job": job_id}).all()
+    steps = statements.run(session, _steps(), {"job": job_id})
     if not steps or steps[0].name != name:
         return None
     place = {"index": 1, "total": len(steps), "attempt": attempt}
@@ -140,18 +157,19 @@ def _begin(session: Session, job_id: str, attempt: int, name: str, worker: str) 
     job = moves.begin_job(session, job_id, attempt, worker=worker, step=name, lease=LEASE, then=told)
     if job is None:
         return None
-    session.execute(_take_step(), {"job": job_id, "place": 0})
+    statements.run(session, _take_step(), {"job": job_id, "place": 0})
     return _claim(session, job, steps[0], steps, worker)
 
 
 @cache
-def _status() -> Select[str]:
+def _status() -> Select[Any]:
     return select(JOBS.c.status).where(JOBS.c.id == bindparam("job"), JOBS.c.attempt == bindparam("tried"))
 
 
 @cache
-def _steps() -> Select[Step]:
-    return select(Step).where(Step.job_id == bindparam("job")).order_by(Step.index)
+def _steps() -> Select[Any]:
+    shown = (STEPS.c[name] for name in ("index", "name", "status", "attempts", "output"))
+    return select(*shown).where(STEPS.c.job_id == bindparam("job")).order_by(STEPS.c.index)
 
 
 @cache
@@ -176,10 +194,9 @@ def _step(claim: Claim, status: Status, **more: Any) -> dict[str, Any]:
 
 
 @cache
-def _running() -> Select[Job]:
-    running = Job.attempt == bindparam("tried"), Job.status == Status.PROCESSING
-    query = select(Job).where(Job.id == bindparam("job"), *running).with_for_update()
-    return query.options(undefer(Job.request)).execution_options(populate_existing=True)
+def _running() -> Select[Any]:
+    running = JOBS.c.attempt == bindparam("tried"), JOBS.c.status == Status.PROCESSING.value
+    return select(JOBS).where(JOBS.c.id == bindparam("job"), *running).with_for_update()
 
 
 def fenced() -> Update:
@@ -208,7 +225,7 @@ def over(claim: Claim) -> StaleAttempt:
     return StaleAttempt(f"Attempt {claim.attempt} of {claim.job_id} is over.")
 
 
-def _claim(session: Session, job: Job, step: Step, steps: Sequence[Step], worker: str) -> Claim:
+def _claim(session: Session, job: Any, step: Any, steps: Sequence[Any], worker: str) -> Claim:
     config, prompts = texts_of(session, job.profile_id, job.profile_version)
     done = step.status == Status.COMPLETED
     return Claim(
@@ -258,7 +275,7 @@ def finish_step(session: Session, claim: Claim, *, progress: int, said: Said = N
         if job is None:
             raise over(claim)
         return sent
-    moved = session.execute(_move_on(), {**fence(claim), "now_at": progress}).one_or_none()
+    moved = statements.first(session, _move_on(), {**fence(claim), "now_at": progress})
     if moved is None:
         raise over(claim)
     events.tell(session, *told)
@@ -275,7 +292,7 @@ def _move_on() -> ReturningUpdate[Any]:
 
 def write_checkpoint(session: Session, claim: Claim, output: Mapping[str, Any]) -> None:
     """Store a step's output and mark the step completed; only in a transaction that `finish_step` has fenced."""
-    session.execute(_complete_step(), {"job": claim.job_id, "place": claim.index, "made": dict(output)})
+    statements.run(session, _complete_step(), {"job": claim.job_id, "place": claim.index, "made": dict(output)})
 
 
 @cache
@@ -343,7 +360,7 @@ def tell(session: Session, claim: Claim, said: Said) -> None:
     told = [{"kind": Kind.PROGRESS, "data": {"step": claim.step, "detail": said.detail}}]
     told = [] if said.detail is None else told
     told += _lines(claim, said)
-    if session.scalar(_show(), {**fence(claim), **shown, "told": told}) is None:
+    if not statements.run(session, _show(), {**fence(claim), **shown, "told": told}):
         raise over(claim)
 
 
@@ -351,16 +368,12 @@ def tell(session: Session, claim: Claim, said: Said) -> None:
 def _show() -> ReturningInsert[str]:
     """One statement, and so a transaction of its own where there is none around it."""
     shown = {
-        "progress": func.greatest(JOBS.c.progress, bindparam("now_at")),
-        "detail": func.coalesce(bindparam("now_done"), JOBS.c.detail),
+        "progress": func.greatest(JOBS.c.progress, bindparam("now_at", type_=SmallInteger)),
+        "detail": func.coalesce(bindparam("now_done", type_=Text), JOBS.c.detail),
         "updated_at": func.now(),
     }
     job = fenced().values(shown).returning(JOBS.c.id, JOBS.c.progress, JOBS.c.cost_usd).cte("job")
-    told = (
-        func.jsonb_array_elements(bindparam("told", type_=JSONB))
-        .table_valued(column("value", JSONB), with_ordinality="nth")
-        .render_derived("told")
-    )
+    told = events.in_order(bindparam("told", type_=JSONB))
     kind, data = told.c.value["kind"].astext, told.c.value["data"]
     stands = func.jsonb_build_object("progress", job.c.progress, "cost_usd", func.trim_scale(job.c.cost_usd))
     data = case((kind == Kind.PROGRESS.value, data.concat(stands)), else_=data)

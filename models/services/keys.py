@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from models import db
+from models import statements
 from models.errors import Forbidden, NotFound, WrongState
 from models.ids import new_id
 from models.owners import ApiKey, Owner
@@ -138,7 +138,7 @@ def _by_secret() -> Select[Any]:
 
 def find_caller(secret: str) -> Caller | None:
     """Return whose secret this is, if it may be used now."""
-    row = db.ask(_by_secret(), digest=digest(secret))
+    row = statements.ask(_by_secret(), digest=digest(secret))
     return Caller(row[0], row[1], frozenset(row[2]), row[3]) if row else None
 
 

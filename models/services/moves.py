@@ -12,9 +12,10 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Interval, Select, Update, bindparam, case, exists, func, select, update
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from models import statements
 from models.batches import Batch
 from models.db import table_of
 from models.jobs import Job, Step
@@ -22,7 +23,7 @@ from models.services import deliveries, events
 from models.services.messages import Dispatch
 from models.states import OPEN, TERMINAL, Status, batch_end, may_move
 
-JOBS, STEPS = table_of(Job), table_of(Step)
+BATCHES, JOBS, STEPS = table_of(Batch), table_of(Job), table_of(Step)
 
 
 class Holder(NamedTuple):
@@ -64,21 +65,45 @@ def _locked(batch_id: Any) -> Select[Batch]:
 
 def begin_job(
     session: Session, job_id: str, attempt: int, *, worker: str, step: str, lease: timedelta, then: Mapping[str, Any]
-) -> Job | None:
-    """Move a queued job to processing, in the hands of a worker, count it, and return it with its request.
+) -> Any:
+    """Move a queued job to processing, in the hands of a worker, count it, and return its row.
 
     ``then``: an event that is told behind its beginning. None when somebody was first.
     """
-    batch = lock_batch_of(session, job_id)
+    locked = statements.first(session, _lock_batch_of(), {"job": job_id})
     taken = {"job": job_id, "tried": attempt, "worker": worker, "name": step, "lease": lease}
-    return _count(session, batch, session.scalar(_beginning(), taken), Status.QUEUED, last=[then])
+    job = statements.first(session, _beginning(), taken)
+    if job is None:
+        return None
+    batch = None if locked is None else statements.first(session, _count_begun(), {"batch": locked.id})
+    events.tell(session, *events.status(job, batch), then)
+    return job
 
 
 @cache
-def _beginning() -> ReturningUpdate[Job]:
-    began = {"started_at": func.coalesce(Job.started_at, func.now()), **taken()}
-    query = _moving(Status.QUEUED, Status.PROCESSING).where(Job.attempt == bindparam("tried")).values(began)
-    return query.returning(Job).options(undefer(Job.request)).execution_options(populate_existing=True)
+def _lock_batch_of() -> Select[Any]:
+    batch_id = select(JOBS.c.batch_id).where(JOBS.c.id == bindparam("job")).scalar_subquery()
+    return select(BATCHES.c.id).where(BATCHES.c.id == batch_id).with_for_update()
+
+
+@cache
+def _beginning() -> ReturningUpdate[Any]:
+    began = {"started_at": func.coalesce(JOBS.c.started_at, func.now()), **taken()}
+    query = _moving(JOBS, Status.QUEUED, Status.PROCESSING).where(JOBS.c.attempt == bindparam("tried"))
+    return query.values(began).returning(JOBS)
+
+
+@cache
+def _count_begun() -> ReturningUpdate[Any]:
+    """Count one job of a locked batch as begun, and begin the batch with its first job (as `count` does)."""
+    begins = BATCHES.c.status == Status.QUEUED.value
+    begun = {
+        "queued": BATCHES.c.queued - 1,
+        "processing": BATCHES.c.processing + 1,
+        "status": case((begins, Status.PROCESSING.value), else_=BATCHES.c.status),
+        "started_at": func.coalesce(BATCHES.c.started_at, case((begins, func.now()))),
+    }
+    return update(BATCHES).where(BATCHES.c.id == bindparam("batch")).values(begun).returning(BATCHES)
 
 
 def taken() -> dict[str, Any]:
@@ -139,7 +164,7 @@ def _ending(before: Status, after: Status, fenced: bool, held: bool) -> Returnin
         "reserved_usd": 0,
     }
     whole = {"progress": 100, "detail": None} if after is Status.COMPLETED else {}
-    query = _moving(before, after).values(ended | whole)
+    query = _moving(Job, before, after).values(ended | whole)
     query = query.where(Job.attempt == bindparam("tried")) if fenced else query
     if held:
         query = query.where(*held_by())
@@ -161,11 +186,11 @@ def held_by() -> tuple[ColumnElement[bool], ...]:
     return JOBS.c.lease_owner == bindparam("worker"), JOBS.c.current_step == bindparam("step"), running
 
 
-def _moving(before: Status, after: Status) -> Update:
+def _moving(target: Any, before: Status, after: Status) -> Update:
     if not may_move(before, after):
         raise ValueError(f"{before} -> {after} is no legal move")
     moved = {"status": after.value, "updated_at": func.now()}
-    return update(Job).where(Job.id == bindparam("job"), Job.status == before.value).values(moved)
+    return update(target).where(JOBS.c.id == bindparam("job"), JOBS.c.status == before.value).values(moved)
 
 
 def _count(
@@ -175,15 +200,14 @@ def _count(
     before: Status,
     *,
     first: Sequence[Mapping[str, Any]] = (),
-    last: Sequence[Mapping[str, Any]] = (),
 ) -> Job | None:
-    """Count a job (None: it has not moved) that has moved, and tell of it, between ``first`` and ``last``."""
+    """Count a job (None: it has not moved) that has moved, and tell of it, behind ``first``."""
     if job is None:
         return None
     if batch is not None:
         count(batch, before, Status(job.status), 1)
         session.flush()
-    events.tell(session, *first, *events.status(job, batch), *last)
+    events.tell(session, *first, *events.status(job, batch))
     return job
 
 

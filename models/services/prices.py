@@ -9,14 +9,17 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, Select, Text, any_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import settings
+from models import statements
+from models.db import table_of
 from models.prices import ModelPrice, PriceSource
 from models.rates import per_token
 
+PRICES = table_of(ModelPrice)
 REFRESH = timedelta(hours=1)
 RETRY = timedelta(minutes=5)  # after a list that could not be had
 LOCK = 0x0CA4DF06
@@ -95,17 +98,17 @@ def known_model(session: Session, model: str, server: str | None = None) -> Mode
 
 def known_models(session: Session, models: Sequence[str], server: str | None = None) -> dict[str, ModelFacts]:
     """Return what is known of each of these models; those of which nothing is known are left out."""
-    rows = session.scalars(_known(anywhere=server is None), {"models": list(models), "server": server})
+    asked = {"models": list(models)} if server is None else {"models": list(models), "server": server}
+    rows = statements.run(session, _known(anywhere=server is None), asked)
     found = {row.model: _facts(row) for row in rows}
     return found | {model: _overruled(model, found.get(model)) for model in models if model in settings.model_prices()}
 
 
 @cache
-def _known(*, anywhere: bool) -> Select[ModelPrice]:
-    query = select(ModelPrice).where(ModelPrice.model.in_(bindparam("models", expanding=True)))
-    return (query if anywhere else query.where(ModelPrice.server == bindparam("server"))).order_by(
-        ModelPrice.updated_at
-    )
+def _known(*, anywhere: bool) -> Select[Any]:
+    query = select(PRICES).where(PRICES.c.model == any_(bindparam("models", type_=ARRAY(Text))))
+    query = query if anywhere else query.where(PRICES.c.server == bindparam("server"))
+    return query.order_by(PRICES.c.updated_at)
 
 
 def list_models(session: Session, server: str, query: str | None = None) -> list[ModelFacts]:

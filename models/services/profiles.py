@@ -9,13 +9,16 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
+from models import statements
+from models.db import table_of
 from models.errors import NotFound
 from models.profiles import Profile, ProfileVersion
 from models.services.pages import Ask, Key, Page, fetch_page
 
+VERSIONS = table_of(ProfileVersion)
 DEFAULT_PROFILE = "profile_default"
 MOST_NAMED = 200  # profiles that are looked through for one that somebody may have meant
 
@@ -187,8 +190,16 @@ def load_version(session: Session, profile_id: str, version: int) -> ProfileVers
 
 def texts_of(session: Session, profile_id: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return config and prompts that a job of this version runs with: its own, else the default profile's."""
-    found = load_version(session, profile_id, version)
+    found = statements.first(session, _version(), {"profile": profile_id, "number": version})
+    if found is None:
+        raise NotFound("profile", f"{profile_id} v{version}")
     return completed(found.config), {**defaults()["prompts"], **found.prompts}
+
+
+@cache
+def _version() -> Select[Any]:
+    chosen = VERSIONS.c.profile_id == bindparam("profile"), VERSIONS.c.version == bindparam("number")
+    return select(VERSIONS.c.config, VERSIONS.c.prompts).where(*chosen)
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
 from models.calls import ANSWERED, Call
 from models.jobs import Job
+from models.services.calls import STORED, Stored
 from models.shared import SharedQuestion
 from models.states import Status
 
 
-def find_answer(session: Session, batch_id: str, key: str) -> Call | None:
+def find_answer(session: Session, batch_id: str, key: str) -> Stored | None:
     """Return the first answer that a job of the batch got to the question, or None."""
-    return session.scalar(
-        select(Call)
+    found = session.execute(
+        select(*STORED)
         .where(Call.batch_id == batch_id, Call.key == key, Call.status == ANSWERED, ~Call.discarded)
         .order_by(Call.finished_at, Call.id)
         .limit(1)
-        .options(undefer(Call.response))
-    )
+    ).one_or_none()
+    return None if found is None else Stored(*found)
 
 
 def take(session: Session, batch_id: str, key: str, job_id: str) -> bool:

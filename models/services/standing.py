@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from models import db
+from models import statements
 from models.artifacts import Artifact
 from models.calls import FAULTED, Call
 from models.characters import Character
@@ -83,7 +83,7 @@ class Standing(NamedTuple):
 
 def read_standing(owner_id: str, job_id: str) -> Standing:
     """Return where the owner's job stands; raises `NotFound`."""
-    found = db.ask(_standing(), job_id=job_id, owner_id=owner_id)
+    found = statements.ask(_standing(), job_id=job_id, owner_id=owner_id)
     if found is None:
         raise NotFound("job", job_id)
     job = dict(zip(NAMES, found, strict=True))

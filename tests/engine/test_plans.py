@@ -6,17 +6,17 @@ an index of what is ``NOT discarded``. It is right on a small table, and ever sl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from models import db
 from models.services import repair, stops, workers
 from models.services.repair import Waiting
 from tests.engine import jobs as work
+from tests.engine.heard import heard
 from tests.model_server import ModelServer
 
 OTHERS = 4000
@@ -54,20 +54,11 @@ def filled(database: Any, owner: str) -> str:
     return batch_id
 
 
-@contextmanager
-def asked() -> Iterator[dict[str, Any]]:
-    """Collect what is asked within the block: statements with the values they were asked with, each once."""
-    found: dict[str, Any] = {}
-
-    def note(_connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        if statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
-            found.setdefault(statement, cursor.mogrify(statement, values).decode())
-
-    event.listen(db.engine(), "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(db.engine(), "before_cursor_execute", note)
+def whole_tables(asked: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the large tables that statements read from end to end; each is looked at once."""
+    planned = {text: full for text, full in asked if text.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "WITH"))}
+    assert len(planned) > 10
+    return [table for full in planned.values() for table in scans(full)]
 
 
 def scans(statement: str) -> list[str]:
@@ -93,18 +84,17 @@ def test_no_statement_of_a_job_reads_a_whole_table(
     with database.transaction() as session:
         waiting = "SELECT id FROM jobs WHERE batch_id = :batch AND status = 'queued' ORDER BY position LIMIT 1"
         job_id = session.scalar(text(waiting), {"batch": filled})
-    with asked() as statements:
+    with heard() as asked:
         for step in work.STEPS:
             assert run.run_step(step, job_id, 1, Heart([])), step
     run.provider.cache_clear()
-    assert len(statements) > 25
-    assert [found for statement in statements.values() for found in scans(statement)] == []
+    assert whole_tables(asked) == []
 
 
 def test_upkeep_and_heartbeats_read_no_whole_table(filled: str, database: Any, owner: str) -> None:
     running = work.claim(work.open_job(owner).job_id)
     assert running is not None
-    with asked() as statements:
+    with heard() as asked:
         for _ in range(2):
             with database.transaction() as session:
                 workers.beat(session, "w1", "host", 1, ["generation"], [running.job_id])
@@ -112,5 +102,4 @@ def test_upkeep_and_heartbeats_read_no_whole_table(filled: str, database: Any, o
                 repair.find_stranded(session, Waiting())
         with database.transaction() as session:
             stops.cancel_job(session, owner, running.job_id)
-    assert len(statements) > 10
-    assert [found for statement in statements.values() for found in scans(statement)] == []
+    assert whole_tables(asked) == []

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 
 from models.artifacts import Artifact
 from models.batches import Batch, Item
@@ -22,6 +20,7 @@ from models.services import again, claims, jobs, moves, repair, stops
 from models.services.claims import Claim
 from models.states import Status
 from tests.engine import jobs as work
+from tests.engine.heard import heard
 
 
 def cancel(owner: str, job_id: str) -> Job:
@@ -231,28 +230,13 @@ def test_a_batch_is_cancelled_and_retried_with_as_many_statements_whatever_its_s
     asked: list[tuple[int, int]] = []
     for items in (2, 8):
         batch_id, _ = work.open_batch(owner, items=items, window=1)
-        with statements(database) as cancelling, database.transaction() as session:
+        with heard() as cancelling, database.transaction() as session:
             stops.cancel_batch(session, owner, batch_id)
-        with statements(database) as retrying, database.transaction() as session:
+        with heard() as retrying, database.transaction() as session:
             again.retry_batch(session, owner, batch_id, include_cancelled=True, fresh=False, request_id="r")
         assert work.counts(batch_id)["queued"] == items
         asked.append((len(cancelling), len(retrying)))
     assert asked[0] == asked[1]
-
-
-@contextmanager
-def statements(database: Any) -> Iterator[list[str]]:
-    """Collect the statements of a block."""
-    heard: list[str] = []
-
-    def note(*told: Any) -> None:
-        heard.append(told[2])
-
-    event.listen(database.engine(), "before_cursor_execute", note)
-    try:
-        yield heard
-    finally:
-        event.remove(database.engine(), "before_cursor_execute", note)
 
 
 def test_only_what_has_ended_is_deleted_and_the_ledger_stays(database: Any, client: FlaskClient, owner: str) -> None:

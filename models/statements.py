@@ -1,0 +1,176 @@
+"""Statements that go to the driver as they are: what every request asks, and every call of every job.
+
+SQLAlchemy writes their text, once. What it does around each run of a statement, for any database and any type, costs
+several times as much as a small question of ours to PostgreSQL; and to plan a statement costs PostgreSQL more than to
+run it. So each connection prepares them when it first needs them (``PREPARE``), and then only names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import UpdateBase
+
+import logs
+from models import db
+
+log = logs.get(__name__)
+
+Statement = Select[Any] | UpdateBase
+"""One that is the same object each time, on tables, with no lists among its values. It is kept for ever."""
+
+PREPARED = "prepared"  # of a pooled connection: the names of what it has prepared
+ELSEWHERE = ("26000", "42P05")  # SQLSTATE: what is named is not prepared, or what is to be prepared is
+
+
+@dataclass
+class Pooler:
+    """Whether something between us and PostgreSQL hands our transactions to whichever session is free (PgBouncer).
+
+    Then nothing is prepared any more: it would be in another session. It is found out by a statement that is not there
+    though we have prepared it, or is there though we have not. That is an error which passes (`db.is_away`).
+    """
+
+    found: bool = False
+
+
+pooler = Pooler()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A statement as the driver takes it.
+
+    ``text``: whole; ``prepare`` and ``execute``: in two parts, by ``name``. ``given``: those of its values that are
+    part of it. ``writers``: by value, how it is written if it is not passed as it is (JSON is).
+    """
+
+    text: str
+    name: str
+    prepare: str
+    execute: str
+    given: Mapping[str, Any]
+    writers: Mapping[str, Callable[[Any], Any]]
+
+    def run(self, cursor: Any, prepared: set[str], values: Mapping[str, Any]) -> None:
+        """Have the cursor run the statement; ``prepared``: what its connection has prepared."""
+        filled = dict(values)
+        for name, write in self.writers.items():
+            filled[name] = write(filled[name])
+        if pooler.found:
+            cursor.execute(self.text, {**self.given, **filled})
+            return
+        if self.name not in prepared:
+            cursor.execute(self.prepare, self.given)
+            prepared.add(self.name)
+        cursor.execute(self.execute, filled)
+
+
+def run(session: Session, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+    """Run a statement in a session's transaction; returns its rows, whose fields have the columns' names.
+
+    As with `Session.execute`, what the session has still to write is written first, and what goes wrong is an error of
+    SQLAlchemy. Fields are as psycopg2 has them: numbers are Decimal, JSON is read.
+    """
+    session.flush()
+    connection = session.connection()
+    driver: Any = connection.connection.dbapi_connection
+    ready = _ready(statement)
+    with _translated(ready.text, driver, connection.invalidate), driver.cursor() as cursor:
+        ready.run(cursor, connection.info.setdefault(PREPARED, set()), values)
+        if cursor.description is None:
+            return []
+        row = _row(tuple([column.name for column in cursor.description]))
+        return [row(*fields) for fields in cursor]
+
+
+def first(session: Session, statement: Statement, values: Mapping[str, Any]) -> Any:
+    """Return the first row of what `run` returns, or None."""
+    return next(iter(run(session, statement, values)), None)
+
+
+def ask(statement: Select[Any], **values: Any) -> tuple[Any, ...] | None:
+    """Return the first row of a statement that only reads, or None; the statement is a transaction by itself."""
+    ready = _ready(statement)
+    try:
+        return _ask(ready, values)
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) not in ELSEWHERE:
+            raise
+        return _ask(ready, values)
+
+
+def _ask(ready: Ready, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    pooled = db.engine().raw_connection()
+    driver: Any = pooled.dbapi_connection
+    try:
+        with (
+            _translated(ready.text, driver, pooled.invalidate),
+            db.without_transactions(driver),
+            driver.cursor() as cursor,
+        ):
+            ready.run(cursor, pooled.info.setdefault(PREPARED, set()), values)
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            return row
+    finally:
+        pooled.close()
+
+
+@cache
+def _ready(statement: Statement) -> Ready:
+    dialect = db.engine().dialect
+    compiled: Any = statement.compile(dialect=dialect)
+    names: Mapping[Any, str] = compiled.bind_names
+    if any(bind.expanding for bind in names):
+        raise ValueError(f"a list is among the values of {compiled}")
+    text = str(compiled)
+    name = "cf_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    processors = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in names.items()}
+    writers = {name: write for name, write in processors.items() if write is not None}
+    asked = {name: bind.type for bind, name in names.items() if bind.required}
+    given = {name: bind.effective_value for bind, name in names.items() if not bind.required}
+    given = {name: writers[name](value) if name in writers else value for name, value in given.items()}
+    places = {one: f"${place}" for place, one in enumerate(asked, 1)} | {one: f"%({one})s" for one in given}
+    # All types are said, for PostgreSQL would guess, and take a number for a text. What has none is an error here.
+    types = ", ".join(of.compile(dialect=dialect) for of in asked.values())
+    return Ready(
+        text=text,
+        name=name,
+        prepare=f"PREPARE {name} ({types}) AS " + text.replace("%%", "%%%%") % places,
+        execute=f"EXECUTE {name} ({', '.join(f'%({one})s' for one in asked)})",
+        given=given,
+        writers={name: write for name, write in writers.items() if name in asked},
+    )
+
+
+@cache
+def _row(names: Sequence[str]) -> Callable[..., Any]:
+    return namedtuple("Row", names)
+
+
+@contextmanager
+def _translated(text: str, driver: Any, invalidate: Callable[[BaseException], None]) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy's, and have a connection dropped that the server has left."""
+    dialect = db.engine().dialect
+    base = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except base as error:
+        if error.pgcode in ELSEWHERE and not pooler.found:
+            pooler.found = True
+            log.warning("statements_not_prepared", reason=str(error).strip())
+        gone = dialect.is_disconnect(error, driver, None)
+        if gone:
+            invalidate(error)
+        raise DBAPIError.instance(
+            text, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect
+        ) from error

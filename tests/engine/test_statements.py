@@ -1,0 +1,176 @@
+"""Statements that go past SQLAlchemy: they give what it gives, fail as it fails, and are prepared once a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy.exc import CompileError, DBAPIError, IntegrityError
+
+from models import db, statements
+from models.events import Event
+from models.jobs import Job
+from models.services import claims, events
+from tests.engine import jobs as work
+from tests.engine.heard import heard
+
+JOBS, EVENTS = db.table_of(Job), db.table_of(Event)
+WHOLE = select(JOBS).where(JOBS.c.id == bindparam("job"))
+NAMES = text("SELECT name FROM pg_prepared_statements")
+
+
+@pytest.fixture
+def unpooled(database: Any) -> Iterator[None]:
+    """Connections of their own, and nothing known of what lies between."""
+    database.engine().dispose()
+    statements.pooler.found = False
+    yield
+    statements.pooler.found = False
+    database.engine().dispose()
+
+
+def test_a_row_has_what_sqlalchemy_reads(database: Any, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    with database.transaction() as session:
+        session.get_one(Job, job_id).cost_usd = Decimal("0.0000000001")
+        session.flush()
+        ours = statements.first(session, WHOLE, {"job": job_id})
+        theirs = session.execute(WHOLE, {"job": job_id}).one()
+    assert ours == theirs
+    assert ours._fields == tuple(theirs._fields)
+    assert [type(value) for value in ours] == [type(value) for value in theirs]
+    assert ours.cost_usd == Decimal("0.0000000001")
+
+
+def test_what_the_session_has_still_to_write_is_written_first(database: Any, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    with database.transaction() as session:
+        session.get_one(Job, job_id).detail = "said before"
+        assert statements.first(session, WHOLE, {"job": job_id}).detail == "said before"
+
+
+def test_a_statement_is_prepared_once_for_each_connection(database: Any, owner: str, unpooled: None) -> None:
+    job_id = work.open_job(owner).job_id
+    database.engine().dispose()
+    with database.transaction() as first, database.transaction() as second:
+        for session in (first, second):
+            assert session.scalars(NAMES).all() == []
+            for _ in range(3):
+                assert statements.first(session, WHOLE, {"job": job_id}).id == job_id
+            assert len(session.scalars(NAMES).all()) == 1
+    assert not statements.pooler.found
+
+
+def test_a_value_is_of_its_columns_type_and_none_is_null(database: Any, owner: str) -> None:
+    claimed = work.claim(work.open_job(owner).job_id)
+    assert claimed is not None
+    with database.transaction() as session:
+        values = {"job": claimed.job_id, "worker": "another", "name": None, "lease": timedelta(seconds=1.5)}
+        statements.run(session, claims._take_job(), values)
+        found = session.execute(
+            select(JOBS.c.lease_owner, JOBS.c.current_step, JOBS.c.lease_expires_at - func.now()).where(
+                JOBS.c.id == claimed.job_id
+            )
+        ).one()
+        assert found[:2] == ("another", None)
+        assert timedelta(seconds=1.4) < found[2] < timedelta(seconds=10)
+        session.rollback()
+
+
+def test_events_keep_their_order_and_what_they_say(database: Any, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    said = [
+        events.line(job_id, level="info", message=f"100 % „{number}“ \\ '", details={"n": 1.5}) for number in range(50)
+    ]
+    with database.transaction() as session:
+        events.tell(session, *said)
+        found = session.execute(select(EVENTS).where(EVENTS.c.kind == "log").order_by(EVENTS.c.id)).all()
+    assert [row.data for row in found] == [event["data"] for event in said]
+    assert {(row.job_id, row.batch_id) for row in found} == {(job_id, None)}
+
+
+def test_an_error_is_one_of_sqlalchemy(database: Any, owner: str) -> None:
+    add = insert(EVENTS).values(job_id=bindparam("job"), kind="log", data={})
+    with pytest.raises(IntegrityError) as refused, database.transaction() as session:
+        statements.run(session, add, {"job": "job_that_is_not_there"})
+    assert not db.is_away(refused.value)
+    assert "job_that_is_not_there" not in str(refused.value.statement)
+
+
+def test_a_session_that_the_server_ends_is_away_and_the_next_one_is_not(database: Any, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    with database.transaction() as session:
+        mine = session.scalar(text("SELECT pg_backend_pid()"))
+        with database.transaction() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": mine})
+        with pytest.raises(DBAPIError) as ended:
+            statements.run(session, WHOLE, {"job": job_id})
+    assert db.is_away(ended.value)
+    with database.transaction() as session:
+        assert statements.first(session, WHOLE, {"job": job_id}).id == job_id
+
+
+def test_behind_a_pooler_nothing_is_lost_and_nothing_prepared_any_more(
+    database: Any, owner: str, unpooled: None
+) -> None:
+    """PgBouncer gives a transaction to any session: what is prepared is in another one, as if it had been dropped."""
+    job_id = work.open_job(owner).job_id
+    with database.transaction() as session:
+        statements.first(session, WHOLE, {"job": job_id})
+        session.execute(text("DEALLOCATE ALL"))
+    found = database.patiently(lambda session: statements.first(session, WHOLE, {"job": job_id}))
+    assert found.id == job_id
+    assert statements.pooler.found
+    with database.transaction() as session:
+        statements.first(session, WHOLE, {"job": job_id})
+        assert session.scalars(NAMES).all() == []
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_a_question_that_stands_alone_is_asked_again_at_once(
+    database: Any, owner: str, unpooled: None, dropped: bool
+) -> None:
+    job_id = work.open_job(owner).job_id
+    database.engine().dispose()
+    ready = statements._ready(WHOLE)
+    with database.transaction() as session:
+        if dropped:  # prepared here, and gone
+            statements.first(session, WHOLE, {"job": job_id})
+            session.execute(text("DEALLOCATE ALL"))
+        else:  # not by us, and there
+            session.execute(text(ready.prepare))
+    found = statements.ask(WHOLE, job=job_id)
+    assert found is not None
+    assert found[0] == job_id
+    assert statements.pooler.found
+
+
+def test_a_pooler_is_taken_for_what_passes(database: Any, owner: str, unpooled: None) -> None:
+    job_id = work.open_job(owner).job_id
+    with database.transaction() as session:
+        statements.first(session, WHOLE, {"job": job_id})
+        session.execute(text("DEALLOCATE ALL"))
+        with pytest.raises(DBAPIError) as elsewhere:
+            statements.first(session, WHOLE, {"job": job_id})
+        session.rollback()
+    assert db.is_away(elsewhere.value)
+
+
+def test_what_a_value_is_has_to_be_known(database: Any) -> None:
+    with database.transaction() as session:
+        with pytest.raises(CompileError):
+            statements.run(session, select(func.greatest(bindparam("untyped"))), {"untyped": 1})
+        with pytest.raises(ValueError, match="list"):
+            statements.run(session, select(JOBS.c.id).where(JOBS.c.id.in_(bindparam("ids"))), {"ids": ["a"]})
+
+
+def test_all_that_is_asked_is_heard_in_the_tests(database: Any, owner: str) -> None:
+    job_id = work.open_job(owner).job_id
+    with heard() as asked, database.transaction() as session:
+        statements.first(session, WHOLE, {"job": job_id})
+        session.get_one(Job, job_id)
+    assert [job_id in full for _, full in asked if "FROM jobs" in full] == [True, True]
