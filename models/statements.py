@@ -2,12 +2,13 @@
 
 SQLAlchemy writes their text, once. What it does around each run of a statement, for any database and any type, costs
 several times as much as a small question of ours to PostgreSQL; and to plan a statement costs PostgreSQL more than to
-run it. So each connection prepares them when it first needs them (``PREPARE``), and then only names them.
+run it. So a worker's connections prepare them when they first need them (``PREPARE``), and then only name them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,10 +21,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import UpdateBase
 
-import logs
 from models import db
 
-log = logs.get(__name__)
+log = logging.getLogger(__name__)
 
 Statement = Select[Any] | UpdateBase
 """One that is the same object each time, on tables, with no lists among its values. It is kept for ever."""
@@ -63,16 +63,23 @@ class Ready:
 
     def run(self, cursor: Any, prepared: set[str], values: Mapping[str, Any]) -> None:
         """Have the cursor run the statement; ``prepared``: what its connection has prepared."""
-        filled = dict(values)
-        for name, write in self.writers.items():
-            filled[name] = write(filled[name])
         if pooler.found:
-            cursor.execute(self.text, {**self.given, **filled})
+            self.run_whole(cursor, values)
             return
         if self.name not in prepared:
             cursor.execute(self.prepare, self.given)
             prepared.add(self.name)
-        cursor.execute(self.execute, filled)
+        cursor.execute(self.execute, self._written(values))
+
+    def run_whole(self, cursor: Any, values: Mapping[str, Any]) -> None:
+        """Have the cursor run the statement without preparing it."""
+        cursor.execute(self.text, {**self.given, **self._written(values)})
+
+    def _written(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        written = dict(values)
+        for name, write in self.writers.items():
+            written[name] = write(written[name])
+        return written
 
 
 def run(session: Session, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
@@ -99,17 +106,12 @@ def first(session: Session, statement: Statement, values: Mapping[str, Any]) -> 
 
 
 def ask(statement: Select[Any], **values: Any) -> tuple[Any, ...] | None:
-    """Return the first row of a statement that only reads, or None; the statement is a transaction by itself."""
+    """Return the first row of a statement that only reads, or None; the statement is a transaction by itself.
+
+    It is not prepared, though PostgreSQL would answer in half the time: a web server's threads, back sooner, fight for
+    the interpreter instead, and it serves a quarter less (docs/design.md).
+    """
     ready = _ready(statement)
-    try:
-        return _ask(ready, values)
-    except DBAPIError as error:
-        if getattr(error.orig, "pgcode", None) not in ELSEWHERE:
-            raise
-        return _ask(ready, values)
-
-
-def _ask(ready: Ready, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
     pooled = db.engine().raw_connection()
     driver: Any = pooled.dbapi_connection
     try:
@@ -118,7 +120,7 @@ def _ask(ready: Ready, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
             db.without_transactions(driver),
             driver.cursor() as cursor,
         ):
-            ready.run(cursor, pooled.info.setdefault(PREPARED, set()), values)
+            ready.run_whole(cursor, values)
             row: tuple[Any, ...] | None = cursor.fetchone()
             return row
     finally:
@@ -167,7 +169,7 @@ def _translated(text: str, driver: Any, invalidate: Callable[[BaseException], No
     except base as error:
         if error.pgcode in ELSEWHERE and not pooler.found:
             pooler.found = True
-            log.warning("statements_not_prepared", reason=str(error).strip())
+            log.warning("Behind a pooler no statement is prepared (%s).", str(error).strip())
         gone = dialect.is_disconnect(error, driver, None)
         if gone:
             invalidate(error)

@@ -109,6 +109,7 @@ def test_a_session_that_the_server_ends_is_away_and_the_next_one_is_not(database
             other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": mine})
         with pytest.raises(DBAPIError) as ended:
             statements.run(session, WHOLE, {"job": job_id})
+        session.rollback()
     assert db.is_away(ended.value)
     with database.transaction() as session:
         assert statements.first(session, WHOLE, {"job": job_id}).id == job_id
@@ -130,23 +131,30 @@ def test_behind_a_pooler_nothing_is_lost_and_nothing_prepared_any_more(
         assert session.scalars(NAMES).all() == []
 
 
-@pytest.mark.parametrize("dropped", [True, False])
-def test_a_question_that_stands_alone_is_asked_again_at_once(
-    database: Any, owner: str, unpooled: None, dropped: bool
+def test_what_another_process_has_prepared_in_the_session_is_a_sign_of_a_pooler(
+    database: Any, owner: str, unpooled: None
 ) -> None:
     job_id = work.open_job(owner).job_id
     database.engine().dispose()
-    ready = statements._ready(WHOLE)
     with database.transaction() as session:
-        if dropped:  # prepared here, and gone
-            statements.first(session, WHOLE, {"job": job_id})
-            session.execute(text("DEALLOCATE ALL"))
-        else:  # not by us, and there
-            session.execute(text(ready.prepare))
-    found = statements.ask(WHOLE, job=job_id)
-    assert found is not None
-    assert found[0] == job_id
+        session.execute(text(statements._ready(WHOLE).prepare))
+    found = database.patiently(lambda session: statements.first(session, WHOLE, {"job": job_id}))
+    assert found.id == job_id
     assert statements.pooler.found
+
+
+def test_a_question_of_a_request_is_a_transaction_by_itself_and_not_prepared(
+    database: Any, owner: str, unpooled: None
+) -> None:
+    job_id = work.open_job(owner).job_id
+    with database.transaction() as session:
+        session.get_one(Job, job_id).detail = "not yet"
+        session.flush()
+        found = statements.ask(select(JOBS.c.detail).where(JOBS.c.id == bindparam("job")), job=job_id)
+        assert found == (None,)
+        session.rollback()
+    with database.transaction() as session:
+        assert session.scalars(NAMES).all() == []
 
 
 def test_a_pooler_is_taken_for_what_passes(database: Any, owner: str, unpooled: None) -> None:
