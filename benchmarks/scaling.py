@@ -251,8 +251,8 @@ def first_of(load: Load, first: Sequence[tuple[str, float, str]]) -> list[str]:
     what, workers, _ = first[0]
     return paragraph(
         f"""First: {what}, at about {short(workers)} workers or {short(workers * load.jobs)} jobs/s. A worker opens up
-        to {POOL} connections but holds one for milliseconds only; PgBouncer shares few among many, since nothing is
-        kept between two transactions."""
+        to {POOL} connections but holds one for milliseconds only; PgBouncer shares few among many, since nothing
+        has to be kept between two transactions."""
     )
 
 

@@ -187,9 +187,11 @@ def is_away(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
+    if error.connection_invalidated:
+        return True
     code = getattr(error.orig, "pgcode", None)
     if code is None:
-        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+        return isinstance(error, OperationalError | InterfaceError)
     return str(code).startswith(NOT_NOW)
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Dialect, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.types import NullType
 
 from models import db
 
@@ -29,15 +30,17 @@ Statement = Select[Any] | UpdateBase
 """One that is the same object each time, on tables, with no lists among its values. It is kept for ever."""
 
 PREPARED = "prepared"  # of a pooled connection: the names of what it has prepared
-ELSEWHERE = ("26000", "42P05")  # SQLSTATE: what is named is not prepared, or what is to be prepared is
+# SQLSTATE: what is named is not prepared, or what is to be prepared is; the columns are others than when it was.
+ELSEWHERE, ALTERED = ("26000", "42P05"), "0A000"
 
 
 @dataclass
 class Pooler:
     """Whether something between us and PostgreSQL hands our transactions to whichever session is free (PgBouncer).
 
-    Then nothing is prepared any more: it would be in another session. It is found out by a statement that is not there
-    though we have prepared it, or is there though we have not. That is an error which passes (`db.is_away`).
+    Then this process prepares nothing any more: it would be in another session. It is found out by a statement that is
+    not there though we have prepared it, or is there though we have not. That is an error which passes (`db.is_away`);
+    where a statement is a transaction by itself it is run again at once.
     """
 
     found: bool = False
@@ -93,7 +96,12 @@ def run(session: Session, statement: Statement, values: Mapping[str, Any]) -> li
     driver: Any = connection.connection.dbapi_connection
     ready = _ready(statement)
     with _translated(ready.text, driver, connection.invalidate), driver.cursor() as cursor:
-        ready.run(cursor, connection.info.setdefault(PREPARED, set()), values)
+        try:
+            ready.run(cursor, connection.info.setdefault(PREPARED, set()), values)
+        except connection.dialect.loaded_dbapi.Error as error:
+            if not is_pooled(error) or not driver.autocommit:
+                raise
+            ready.run_whole(cursor, values)  # it has done nothing
         if cursor.description is None:
             return []
         row = _row(tuple([column.name for column in cursor.description]))
@@ -112,19 +120,26 @@ def ask(statement: Select[Any], **values: Any) -> tuple[Any, ...] | None:
     the interpreter instead, and it serves a quarter less (docs/design.md).
     """
     ready = _ready(statement)
-    pooled = db.engine().raw_connection()
-    driver: Any = pooled.dbapi_connection
-    try:
+    with db.engine().connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
         with (
-            _translated(ready.text, driver, pooled.invalidate),
+            _translated(ready.text, driver, connection.invalidate),
             db.without_transactions(driver),
             driver.cursor() as cursor,
         ):
             ready.run_whole(cursor, values)
             row: tuple[Any, ...] | None = cursor.fetchone()
             return row
-    finally:
-        pooled.close()
+
+
+def is_pooled(error: Any) -> bool:
+    """Say whether an error of the driver means that there is a pooler, and note it."""
+    if error.pgcode not in ELSEWHERE:
+        return False
+    if not pooler.found:
+        pooler.found = True
+        log.warning("Behind a pooler no statement is prepared (%s).", str(error).strip())
+    return True
 
 
 @cache
@@ -132,26 +147,41 @@ def _ready(statement: Statement) -> Ready:
     dialect = db.engine().dialect
     compiled: Any = statement.compile(dialect=dialect)
     names: Mapping[Any, str] = compiled.bind_names
-    if any(bind.expanding for bind in names):
+    if compiled.literal_execute_params or compiled.post_compile_params:
         raise ValueError(f"a list is among the values of {compiled}")
     text = str(compiled)
-    name = "cf_" + hashlib.sha256(text.encode()).hexdigest()[:16]
     processors = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in names.items()}
     writers = {name: write for name, write in processors.items() if write is not None}
-    asked = {name: bind.type for bind, name in names.items() if bind.required}
+    asked = _types(names, dialect)
     given = {name: bind.effective_value for bind, name in names.items() if not bind.required}
     given = {name: writers[name](value) if name in writers else value for name, value in given.items()}
     places = {one: f"${place}" for place, one in enumerate(asked, 1)} | {one: f"%({one})s" for one in given}
-    # All types are said, for PostgreSQL would guess, and take a number for a text. What has none is an error here.
-    types = ", ".join(of.compile(dialect=dialect) for of in asked.values())
+    types = f" ({', '.join(asked.values())})" if asked else ""
+    # Of all that it says: a session must not take another one for it, nor one of another release or other settings.
+    name = "cf_" + hashlib.sha256(repr((text, types, sorted(given.items()))).encode()).hexdigest()[:16]
     return Ready(
         text=text,
         name=name,
-        prepare=f"PREPARE {name} ({types}) AS " + text.replace("%%", "%%%%") % places,
-        execute=f"EXECUTE {name} ({', '.join(f'%({one})s' for one in asked)})",
+        prepare=f"PREPARE {name}{types} AS " + text.replace("%%", "%%%%") % places,
+        execute=f"EXECUTE {name}" + (f" ({', '.join(f'%({one})s' for one in asked)})" if asked else ""),
         given=given,
         writers={name: write for name, write in writers.items() if name in asked},
     )
+
+
+def _types(names: Mapping[Any, str], dialect: Dialect) -> dict[str, str]:
+    """Return the type of each value that is asked for, by its name; a value may stand in several places.
+
+    All are said, for PostgreSQL would guess, and compare two numbers as texts.
+    """
+    found: dict[str, set[str]] = {}
+    for bind, name in names.items():
+        if bind.required:
+            known = () if isinstance(bind.type, NullType) else (bind.type.compile(dialect=dialect),)
+            found.setdefault(name, set()).update(known)
+    if unsure := {name: sorted(types) for name, types in found.items() if len(types) != 1}:
+        raise ValueError(f"of one type each has to be what has none or several: {unsure}")
+    return {name: types.pop() for name, types in found.items()}
 
 
 @cache
@@ -167,10 +197,9 @@ def _translated(text: str, driver: Any, invalidate: Callable[[BaseException], No
     try:
         yield
     except base as error:
-        if error.pgcode in ELSEWHERE and not pooler.found:
-            pooler.found = True
-            log.warning("Behind a pooler no statement is prepared (%s).", str(error).strip())
-        gone = dialect.is_disconnect(error, driver, None)
+        is_pooled(error)
+        # What was prepared before a migration is of no use, and of a connection all of it is.
+        gone = dialect.is_disconnect(error, driver, None) or error.pgcode == ALTERED
         if gone:
             invalidate(error)
         raise DBAPIError.instance(

@@ -20,7 +20,7 @@ from providers.faults import find_error, read_fault, read_retry_after, storable
 
 __all__ = ["Wanted", "read_completion", "read_retry_after", "read_usage", "storable"]
 
-MOST_TOKENS = 2**31 - 1
+MOST_TOKENS = 2**30 - 1  # what an integer of PostgreSQL holds also of two of them, which are added
 MOST_DOLLARS = Decimal(1_000_000)  # of one call; anything more is no amount
 LONGEST_REFUSAL = 1000  # characters; a longer text without JSON is an answer gone wrong, not a refusal
 CUT_SHORT = {"length", "max_tokens", "model_length", "model_context_window_exceeded"}

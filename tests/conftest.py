@@ -84,11 +84,11 @@ def schema(environment: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def database(schema: None) -> Any:
+def database(schema: None) -> Iterator[Any]:
     """`models.db` on empty tables, with the built-in profiles in place."""
     from sqlalchemy import text
 
-    from models import db
+    from models import db, statements
     from models.services import profiles
     from models.tables import Base
 
@@ -96,7 +96,8 @@ def database(schema: None) -> Any:
         tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
         session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
         profiles.seed_builtins(session)
-    return db
+    yield db
+    assert not statements.pooler.found, "there is no pooler: what was prepared was not there, or was there already"
 
 
 @pytest.fixture

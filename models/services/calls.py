@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, BindParameter, Integer, ScalarSelect, Select, bindparam, case, func, or_, select, update
+from sqlalchemy import CTE, BigInteger, BindParameter, ScalarSelect, Select, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
@@ -205,7 +205,10 @@ def _booking(*, first: bool) -> Select[Any]:
         .cte("batch")
     )
     day = usage.counting(
-        bindparam("call_owner_id"), bindparam("tokens", type_=Integer), cost, (_rows(booked) > 0) & (_rows(batch) >= 0)
+        bindparam("call_owner_id"),
+        bindparam("tokens", type_=BigInteger),
+        cost,
+        (_rows(booked) > 0) & (_rows(batch) >= 0),
     )
     held = case((JOBS.c.attempt == bindparam("call_attempt"), 0), else_=JOBS.c.reserved_usd)
     job = (

@@ -36,6 +36,7 @@ from models.jobs import Job
 from models.states import TERMINAL, Status
 
 EVENTS = table_of(Event)
+AT_ONCE = 1000
 Noun = Literal["job", "batch"]
 Unbegun = tuple[str, int | None, int, Any, Mapping[str, Any]]
 """A job that ended without having begun: id, position, attempt, cost, error."""
@@ -60,9 +61,9 @@ class Told:
 
 
 def tell(session: Session, *events: Mapping[str, Any]) -> None:
-    """Write events in this order: ``{job_id, batch_id, kind, data}`` each, all in one statement."""
-    if events:
-        statements.run(session, _telling(), {"told": events})
+    """Write events in this order: ``{job_id, batch_id, kind, data}`` each. A thousand go in one statement."""
+    for start in range(0, len(events), AT_ONCE):
+        statements.run(session, _telling(), {"told": events[start : start + AT_ONCE]})
 
 
 @cache

@@ -25,14 +25,18 @@ def heard() -> Iterator[list[tuple[str, str]]]:
             found.append((statement, self.mogrify(statement, values).decode()))
             super().execute(statement, values)
 
+        def executemany(self, statement: Any, rows: Any) -> None:
+            for values in rows:
+                self.execute(statement, values)
+
     def note(connection: Any, *_: Any) -> None:
         connection.cursor_factory = Noting
 
     event.listen(db.engine(), "checkout", note)
-    statements.pooler.found = True
+    before, statements.pooler.found = statements.pooler.found, True
     try:
         yield found
     finally:
-        statements.pooler.found = False
+        statements.pooler.found = before
         event.remove(db.engine(), "checkout", note)
         db.engine().dispose()  # its connections would go on

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -17,6 +18,7 @@ from models.ids import new_id
 from models.services import calls
 from models.services.calls import Asked, Bill
 from models.services.claims import Claim
+from providers.reply import MOST_TOKENS
 from tests.engine import jobs as work
 
 ROWS = {"batch": "batches", "day": "daily_usage", "job": "jobs"}
@@ -33,9 +35,9 @@ def claim(owner: str) -> Claim:
     return claimed
 
 
-def book(claim: Claim, key: str) -> None:
+def book(claim: Claim, key: str, tokens: int = 10) -> None:
     asked = Asked(new_id("call"), key, "write_card", "server", "m", datetime.now(UTC))
-    bill = Bill(prompt_tokens=10, completion_tokens=5, cost_usd=Decimal("0.25"), cost_basis="provider")
+    bill = Bill(prompt_tokens=tokens, completion_tokens=tokens, cost_usd=Decimal("0.25"), cost_basis="provider")
     answer = {"response": "{}", "finish_reason": "stop", "response_id": ""}
     db.patiently(lambda session: calls.record_answer(session, claim, asked, bill, **answer), alone=True)
 
@@ -76,6 +78,17 @@ def test_hundreds_of_bookings_at_one_time_add_up(claim: Claim, database: Any) ->
         spent = {session.scalar(text(f"SELECT cost_usd FROM {table}")) for table in ROWS.values()}
         assert session.scalar(text("SELECT requests FROM daily_usage")) == 201
     assert spent == {Decimal("0.25") * 201}
+
+
+def test_as_many_tokens_as_a_server_is_believed_are_booked_and_added_up(
+    claim: Claim, database: Any, client: FlaskClient
+) -> None:
+    for number in range(3):
+        book(claim, f"n{number}", tokens=MOST_TOKENS)
+    with database.transaction() as session:
+        assert session.scalar(text("SELECT tokens FROM daily_usage")) == 20 + 6 * MOST_TOKENS
+        assert sum(one["tokens"] for one in calls.job_totals(session, claim.job_id).by_model.values()) > 6 * MOST_TOKENS
+    assert client.get(f"/api/v2/jobs/{claim.job_id}").json["tokens_used"]["total"] == 20 + 6 * MOST_TOKENS
 
 
 def test_an_answer_that_comes_second_is_booked_as_wasted(claim: Claim, database: Any) -> None:

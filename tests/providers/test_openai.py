@@ -159,10 +159,19 @@ def test_the_key_is_in_no_repr(provider: OpenAIProvider) -> None:
     assert KEY not in repr(vars(provider)["_session"].auth)
 
 
+def test_proxies_and_certificates_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ours.pem")
+    session = vars(OpenAIProvider("https://llm.example/v1", "m"))["_session"]
+    assert (session.proxies["https"], session.verify) == ("http://proxy.example:3128", "/etc/ours.pem")
+    monkeypatch.setenv("NO_PROXY", "llm.example")
+    assert "https" not in vars(OpenAIProvider("https://llm.example/v1", "m"))["_session"].proxies
+
+
 def completed(content: Any) -> str:
     reply = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 2**40}}
     completion = read_completion(200, {}, reply, charges=True)
-    assert completion.usage.prompt_tokens == 2**31 - 1
+    assert completion.usage.prompt_tokens == 2**30 - 1
     return completion.text
 
 
