@@ -67,6 +67,6 @@ def look(bed: Bed, first: int, jobs: int) -> dict[str, list[float]]:
                 (times,) = read(bed, [JOBS], bed.sizes.reads)
                 seen["list of jobs, p95"].append(percentile(times, 95))
                 for what, kind in KINDS.items():
-                    seen[what].append(bed.memory(kind))
+                    seen[what].append(bed.held_by_redis() if kind == "redis" else bed.memory(kind))
                 bed.say(", ".join(f"{what} {values[-1]:.1f}" for what, values in seen.items()))
     return seen

@@ -122,6 +122,10 @@ class Bed:
         """Return the resident memory of the largest process of a kind, in MB."""
         return max(one.memory_info().rss for one in self.family(kind)) / 1e6
 
+    def held_by_redis(self) -> float:
+        """Return the memory that Redis uses, in MB; its process also keeps what earlier loads have taken."""
+        return float(self.broker().info("memory")["used_memory"]) / 1e6
+
     # --- looking ---
 
     def connect(self) -> Any:
