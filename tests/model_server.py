@@ -223,6 +223,7 @@ class Streaming:
             if number == self.say.break_after:
                 break
             if self.say.mid_error is not None and number == CHUNKS // 2:
+                self.charged = True  # with nothing, whether or not the client stays to the end
                 self.event(self.say.mid_error)
                 break
             self._send_piece(number, piece)

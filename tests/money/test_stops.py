@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from models.calls import Call
 from models.ids import new_id
-from tests.engine.processes import EXPORT, GENERATION, web, worker
+from tests.engine.processes import EXPORT, GENERATION, beat, web, worker
 from tests.model_server import PRICE, ModelServer
 from tests.money.test_estimate import TEST_PRICE, Moody, options_of, source_of
 from tests.test_end_to_end import User
@@ -51,6 +51,7 @@ def product(environment: dict[str, str], folder: Path, server: ModelServer, **ch
     with (
         worker("generation", GENERATION, env, folder),
         worker("export", EXPORT, env, folder),
+        beat(env, folder),  # what waits for more than some seconds gives its slot back, and is sent again by upkeep
         web(env, folder) as url,
     ):
         yield url
