@@ -43,7 +43,8 @@ second from the first few to the last, by the times in their rows.
 GROWING = """
 The tables are filled up to so many jobs: one in ten waits in an open batch, nine have ended (by SQL, copies of a real
 one with its steps). Beside them workers that were started anew run sixty real jobs, upkeep included. Memory is that of
-the largest process of a kind afterwards, of Redis what it uses; the list is `GET /api/v2/jobs` on one kept connection.
+the largest process of a kind afterwards, of Redis what it uses but for its clients' buffers; the list is
+`GET /api/v2/jobs` on one kept connection.
 """
 STARTING = """
 A fresh interpreter that does `import api`, its start and end included; a generation worker from its start until it says

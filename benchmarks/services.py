@@ -123,8 +123,12 @@ class Bed:
         return max(one.memory_info().rss for one in self.family(kind)) / 1e6
 
     def held_by_redis(self) -> float:
-        """Return the memory that Redis uses, in MB; its process also keeps what earlier loads have taken."""
-        return float(self.broker().info("memory")["used_memory"]) / 1e6
+        """Return the memory that Redis uses but for its clients' buffers, in MB.
+
+        Its process also keeps what earlier loads have taken; and buffers, half of what it uses, go by connections.
+        """
+        found = self.broker().info("memory")
+        return float(found["used_memory"] - found["mem_clients_normal"]) / 1e6
 
     # --- looking ---
 

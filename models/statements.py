@@ -2,7 +2,7 @@
 
 SQLAlchemy writes their text, once. What it does around each run of a statement, for any database and any type, costs
 several times as much as a small question of ours to PostgreSQL; and to plan a statement costs PostgreSQL more than to
-run it. So a worker's connections prepare them when they first need them (``PREPARE``), and then only name them.
+run it. So connections prepare those of jobs when they first need them (``PREPARE``), and then only name them.
 """
 
 from __future__ import annotations

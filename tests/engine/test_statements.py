@@ -36,6 +36,12 @@ def unpooled(database: Any) -> Iterator[None]:
     database.engine().dispose()
 
 
+def prepare_and_lose(session: db.Session, job_id: str) -> None:
+    """Do as PgBouncer does, which gives a transaction to any session: what is prepared is in another one."""
+    statements.first(session, WHOLE, {"job": job_id})
+    session.execute(text("DEALLOCATE ALL"))
+
+
 def test_a_row_has_what_sqlalchemy_reads(database: Any, owner: str) -> None:
     job_id = work.open_job(owner).job_id
     with database.transaction() as session:
@@ -122,11 +128,9 @@ def test_a_session_that_the_server_ends_is_away_and_the_next_one_is_not(database
 def test_behind_a_pooler_nothing_is_lost_and_nothing_prepared_any_more(
     database: Any, owner: str, unpooled: None
 ) -> None:
-    """PgBouncer gives a transaction to any session: what is prepared is in another one, as if it had been dropped."""
     job_id = work.open_job(owner).job_id
     with database.transaction() as session:
-        statements.first(session, WHOLE, {"job": job_id})
-        session.execute(text("DEALLOCATE ALL"))
+        prepare_and_lose(session, job_id)
     found = database.patiently(lambda session: statements.first(session, WHOLE, {"job": job_id}))
     assert found.id == job_id
     assert statements.pooler.found
@@ -166,8 +170,7 @@ def test_behind_a_pooler_a_statement_that_stands_alone_is_run_again_at_once(
 ) -> None:
     job_id = work.open_job(owner).job_id
     with database.autocommit() as session:
-        statements.first(session, WHOLE, {"job": job_id})
-        session.execute(text("DEALLOCATE ALL"))
+        prepare_and_lose(session, job_id)
         assert statements.first(session, WHOLE, {"job": job_id}).id == job_id
     assert statements.pooler.found
 
@@ -175,8 +178,7 @@ def test_behind_a_pooler_a_statement_that_stands_alone_is_run_again_at_once(
 def test_a_pooler_is_taken_for_what_passes(database: Any, owner: str, unpooled: None) -> None:
     job_id = work.open_job(owner).job_id
     with database.transaction() as session:
-        statements.first(session, WHOLE, {"job": job_id})
-        session.execute(text("DEALLOCATE ALL"))
+        prepare_and_lose(session, job_id)
         with pytest.raises(DBAPIError) as elsewhere:
             statements.first(session, WHOLE, {"job": job_id})
         session.rollback()
